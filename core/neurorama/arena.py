@@ -1,0 +1,110 @@
+"""An arena: data, training and score of a task, on which systems are interchangeable."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, final
+
+from pydantic import Field
+
+from .trace import Frame, Run
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+S = TypeVar("S")  # a system, mostly an nn.Module
+D = TypeVar("D")  # the data it is trained and scored on
+
+
+class Arena(ABC, Generic[S, D]):
+    """The only class of the core that anyone subclasses; its leaves are final.
+
+    Class variables:
+        title: what is fought over, in a few words.
+        metric: the name of the score; higher is better, always.
+        sources: names of the data it can be fought on, the first one embedded in the package.
+        own: whether a user's own graph (`mine/...`) is accepted.
+        steps: the training budget of a league.
+    """
+
+    title: ClassVar[str]
+    metric: ClassVar[str]
+    sources: ClassVar[tuple[str, ...]]
+    own: ClassVar[bool] = False
+    steps: ClassVar[int] = 100
+
+    @abstractmethod
+    def data(self, source: str, seed: int) -> D:
+        """The task made from `source`; `seed` draws the split and whatever is synthetic."""
+
+    @abstractmethod
+    def baselines(self, data: D) -> Mapping[str, S]:
+        """The plain systems that every league of this arena includes, freshly initialised."""
+
+    @abstractmethod
+    def train(self, system: S, data: D, steps: int) -> Iterator[float]:
+        """Trains `system` in place and yields the loss after each of `steps` steps."""
+
+    @abstractmethod
+    def score(self, system: S, data: D) -> float:
+        """The `metric` of `system` on the held-out part; higher is better."""
+
+    @final
+    def choose(self, default: str = "") -> Any:
+        """The `source` knob of an exhibit of this arena, for a `Params` class."""
+        return Field(
+            default or self.sources[0],
+            description="the data it runs on",
+            json_schema_extra={"sources": list(self.sources), "own": self.own},
+        )
+
+    @final
+    def meet(self, systems: Mapping[str, S], data: D, steps: int, every: int = 1) -> Run:
+        """Trains all systems in lockstep: same data, same budget, one frame every `every` steps.
+
+        Each system draws its random numbers from its own stream, so that it learns the same
+        whoever else is in the field. Frames hold `loss/NAME` (from the first step on) and
+        `METRIC/NAME`; the first frame, step 0, is before training.
+        """
+        import torch
+
+        def scores() -> dict[str, float]:
+            return {f"{self.metric}/{name}": float(self.score(system, data)) for name, system in systems.items()}
+
+        start = torch.get_rng_state()
+        streams = dict.fromkeys(systems, start)
+        training = {name: self.train(system, data, steps) for name, system in systems.items()}
+        yield Frame(0, steps, scores())
+        for step in range(1, steps + 1):
+            losses: dict[str, float] = {}
+            for name, losses_of in training.items():
+                torch.set_rng_state(streams[name])
+                losses[f"loss/{name}"] = float(next(losses_of))
+                streams[name] = torch.get_rng_state()
+            if step % every == 0 or step == steps:
+                yield Frame(step, steps, {**losses, **scores()})
+
+
+def descend(
+    loss: Callable[[], Tensor],
+    parameters: Iterable[Tensor],
+    steps: int,
+    lr: float = 0.01,
+    weight_decay: float = 0.0,
+) -> Iterator[float]:
+    """The one gradient loop: Adam on `loss()`, which is yielded after each of `steps` steps.
+
+    Args:
+        loss: evaluates the objective afresh and returns a scalar; called once a step.
+        parameters: the tensors to move, or Adam's parameter groups.
+    """
+    import torch
+
+    optimiser = torch.optim.Adam(parameters, lr=lr, weight_decay=weight_decay)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        value = loss()
+        value.backward()
+        optimiser.step()
+        yield float(value.detach())

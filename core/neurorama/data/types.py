@@ -1,0 +1,82 @@
+"""The shapes in which data comes: a graph, a set of graphs, a table, a stream of events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class GraphData:
+    """One graph. Undirected graphs hold each edge in both directions; there are no duplicates and no self-loops.
+
+    Args:
+        edge_index: (2, m) long.
+        x: (n, d) float features; the identity where the graph has none of its own.
+        y: (n,) long labels, or None.
+        names: n names of nodes, or () for numbers.
+        classes: names of the label values, or ().
+        edge_weight: (m,) float, or None.
+        splits: (train, val, test) boolean masks (n,), where the source comes with public ones.
+        directed: edges are one-way.
+        truth: named extras that are known of synthetic data, e.g. "motif" (m,) edges or "role" (n,) nodes.
+    """
+
+    edge_index: Tensor
+    x: Tensor
+    y: Tensor | None = None
+    names: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    edge_weight: Tensor | None = None
+    splits: tuple[tuple[Tensor, Tensor, Tensor], ...] = ()
+    directed: bool = False
+    truth: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def num_nodes(self) -> int:
+        return self.x.shape[0]
+
+    @property
+    def num_classes(self) -> int:
+        return 0 if self.y is None else int(self.y.max()) + 1
+
+
+@dataclass(frozen=True)
+class GraphSet:
+    """Many small graphs with a label each: `graphs`, `y` (g,) long, names of the label values."""
+
+    graphs: tuple[GraphData, ...]
+    y: Tensor | None = None
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows with a label each: `x` (n, d) float as the source has it, `y` (n,) long, names of columns and classes.
+
+    `image` is (height, width) where a row is a picture.
+    """
+
+    x: Tensor
+    y: Tensor
+    columns: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    image: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Timed events, oldest first: `src`, `dst` (m,) long, `t` (m,) float, `message` (m, d) float or None.
+
+    Where the stream is bipartite, destinations follow sources in the numbering and `num_sources` > 0.
+    """
+
+    src: Tensor
+    dst: Tensor
+    t: Tensor
+    num_nodes: int
+    message: Tensor | None = None
+    num_sources: int = 0
+    names: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""The exhibits: one folder an area, one file a paper."""

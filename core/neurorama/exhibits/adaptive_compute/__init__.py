@@ -1,0 +1,4 @@
+"""Adaptive compute
+
+Early exit, pruning, sparsity, binarisation, stitching.
+"""

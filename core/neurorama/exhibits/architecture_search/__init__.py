@@ -1,0 +1,1 @@
+"""Architecture search, hypernetworks, networks about networks"""

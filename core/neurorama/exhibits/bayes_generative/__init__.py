@@ -1,0 +1,4 @@
+"""Bayesian and generative
+
+Diffusion, neural processes, flows, causality.
+"""

@@ -1,0 +1,4 @@
+"""Brain-inspired
+
+Spikes, predictive coding, forward-forward, local learning.
+"""

@@ -1,0 +1,4 @@
+"""Expressivity
+
+Colour refinement, subgraphs, higher order, positional encodings, pooling.
+"""

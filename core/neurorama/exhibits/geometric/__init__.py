@@ -1,0 +1,4 @@
+"""Geometry
+
+Molecules, equivariance, meshes.
+"""

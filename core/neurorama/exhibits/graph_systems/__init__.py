@@ -1,0 +1,4 @@
+"""Systems
+
+Training, serving, memory, compilers, hardware, networks of machines.
+"""

@@ -1,0 +1,1 @@
+"""Graph transformers and graph sequence models"""

@@ -1,0 +1,4 @@
+"""Trust
+
+Heterophily, robustness, fairness, shift, stealing, structure learning.
+"""

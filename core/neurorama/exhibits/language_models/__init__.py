@@ -1,0 +1,4 @@
+"""Language models
+
+Embedding, decoding, tuning, graphs.
+"""

@@ -1,0 +1,4 @@
+"""Memory
+
+Hopfield, associative, episodic, key-value.
+"""

@@ -1,0 +1,4 @@
+"""Message passing
+
+Depth, over-smoothing, over-squashing, rewiring, diffusion.
+"""

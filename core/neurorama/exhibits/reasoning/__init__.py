@@ -1,0 +1,4 @@
+"""Reasoning
+
+Knowledge graphs, logic, SAT, algorithms, combinatorial optimisation.
+"""

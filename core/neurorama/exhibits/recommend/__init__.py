@@ -1,0 +1,1 @@
+"""Recommendation, ranking, tabular data"""

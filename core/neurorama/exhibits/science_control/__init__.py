@@ -1,0 +1,4 @@
+"""Science and control
+
+PDEs, reinforcement learning, scheduling, applications.
+"""

@@ -1,0 +1,4 @@
+"""Sequences
+
+Recurrent nets, state spaces, linear attention, long convolutions, time series.
+"""

@@ -1,0 +1,1 @@
+"""Temporal graphs and event streams"""

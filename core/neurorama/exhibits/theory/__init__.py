@@ -1,0 +1,4 @@
+"""Theory
+
+Infinite width, scaling laws, collapse, connectivity, geometry of representations.
+"""

@@ -1,0 +1,4 @@
+"""Topology
+
+Hypergraphs, simplices, sheaves, categories.
+"""

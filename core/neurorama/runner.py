@@ -1,0 +1,269 @@
+"""Running an exhibit, judging its claim, and the league of an arena."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from . import catalogue
+from .exhibit import Exhibit
+from .paper import Params, check_source
+from .trace import Frame, Run, Trace
+
+Knobs = Params | Mapping[str, Any] | None
+
+_ONE_AT_A_TIME = threading.Lock()  # torch's random stream belongs to the process; runs in threads take turns with it
+
+
+class _Stream:
+    """A random stream of its own for one run, put in place only while that run takes a step."""
+
+    def __init__(self, seed: int) -> None:
+        import torch
+
+        torch.set_num_threads(1)  # small runs are up to 8 times slower with a thread per core
+        with _ONE_AT_A_TIME:
+            outside = torch.get_rng_state()
+            torch.manual_seed(seed)
+            self._inside = torch.get_rng_state()
+            torch.set_rng_state(outside)
+
+    @contextmanager
+    def here(self) -> Iterator[None]:
+        import torch
+
+        with _ONE_AT_A_TIME:
+            outside = torch.get_rng_state()
+            torch.set_rng_state(self._inside)
+            try:
+                yield
+            finally:
+                self._inside = torch.get_rng_state()
+                torch.set_rng_state(outside)
+
+
+def isolated(seed: int, start: Callable[[], Run]) -> Run:
+    """The frames of `start()`, each made with this run's own random stream: same seed, same trace."""
+    stream = _Stream(seed)
+    frames: Run | None = None
+    while True:
+        with stream.here():
+            if frames is None:
+                frames = start()
+            frame = next(frames, None)
+        if frame is None:
+            return
+        yield frame
+
+
+def knobs_of(exhibit: Exhibit[Any], params: Knobs) -> Params:
+    """Validated knobs of `exhibit`; nothing given means its defaults.
+
+    Raises:
+        InputError: a knob that does not exist, or a value out of bounds.
+    """
+    if isinstance(params, exhibit.params):
+        return params
+    loose = params.model_dump() if isinstance(params, Params) else dict(params or {})
+    return exhibit.params.parse(loose)
+
+
+def frames(key: str, params: Knobs = None) -> Run:
+    """The run of an exhibit, frame by frame, lazily: take the next one, pause, or leave."""
+    exhibit = catalogue.load(key)
+    knobs = knobs_of(exhibit, params)
+    return isolated(knobs.seed, lambda: exhibit.run(knobs))
+
+
+def run(key: str, params: Knobs = None, watch: Callable[[Frame], bool | None] | None = None) -> Trace:
+    """Runs an exhibit and records it.
+
+    Args:
+        key: `area/slug`, or a slug.
+        params: knobs, as the exhibit's Params or a mapping; defaults otherwise.
+        watch: called with each frame as it comes; `False` stops the run there.
+
+    Raises:
+        InputError: unknown key or a bad knob.
+    """
+    exhibit = catalogue.load(key)
+    knobs = knobs_of(exhibit, params)
+    seen: list[Frame] = []
+    for frame in frames(key, knobs):
+        seen.append(frame)
+        if watch is not None and watch(frame) is False:
+            break
+    return Trace(catalogue.resolve(key), knobs.model_dump(), tuple(seen))
+
+
+Outcome = Literal["supported", "refuted", "undecided"]
+
+
+class Interval(BaseModel):
+    """Margins over seeds, their mean, its 95 % t-interval, and what follows from it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    margins: tuple[float, ...]
+    mean: float
+    low: float
+    high: float
+    outcome: Outcome
+
+    @classmethod
+    def of(cls, margins: Sequence[float]) -> Interval:
+        """Supported where the interval lies above zero, refuted where it lies below.
+
+        Raises:
+            ValueError: fewer than two margins, or one that is not a finite number.
+        """
+        from scipy import stats
+
+        if len(margins) < 2:
+            raise ValueError("an interval needs at least two seeds")
+        if not all(math.isfinite(margin) for margin in margins):
+            raise ValueError(f"a margin is not a finite number: {list(margins)}")
+        n = len(margins)
+        mean = math.fsum(margins) / n
+        spread = math.sqrt(math.fsum((margin - mean) ** 2 for margin in margins) / (n - 1) / n)
+        half = float(stats.t.ppf(0.975, n - 1)) * spread
+        low, high = mean - half, mean + half
+        outcome: Outcome = "supported" if low > 0 else "refuted" if high < 0 else "undecided"
+        return cls(margins=tuple(margins), mean=mean, low=low, high=high, outcome=outcome)
+
+
+class Verdict(BaseModel):
+    """How a claim fared: `shown` at the knobs given, `control` with the mechanism switched off."""
+
+    model_config = ConfigDict(frozen=True)
+
+    exhibit: str
+    params: dict[str, Any]
+    shown: Interval
+    control: Interval
+    seconds: float  # of one run, on one core
+    version: str
+    date: str  # ISO 8601, UTC
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.shown.outcome
+
+
+def _margin(key: str, knobs: Mapping[str, Any]) -> tuple[float, float]:
+    """(margin, seconds) of one run: the unit of work of a judgement."""
+    start = time.perf_counter()
+    trace = run(key, knobs)
+    seconds = time.perf_counter() - start
+    return float(catalogue.load(key).claim.margin(trace)), seconds
+
+
+def _work(key: str, params: Knobs, seeds: int | None) -> list[dict[str, Any]]:
+    exhibit = catalogue.load(key)
+    base = knobs_of(exhibit, params).model_dump()
+    count = seeds or exhibit.claim.seeds
+    arms = (base, {**base, **exhibit.claim.control})
+    return [exhibit.params.parse({**arm, "seed": seed}).model_dump() for arm in arms for seed in range(count)]
+
+
+def _verdict(key: str, params: Knobs, results: Sequence[tuple[float, float]]) -> Verdict:
+    from . import __version__
+
+    half = len(results) // 2
+    margins = [margin for margin, _ in results]
+    knobs = knobs_of(catalogue.load(key), params).model_dump(exclude={"seed"})
+    return Verdict(
+        exhibit=catalogue.resolve(key),
+        params=knobs,
+        shown=Interval.of(margins[:half]),
+        control=Interval.of(margins[half:]),
+        seconds=round(sorted(seconds for _, seconds in results[:half])[half // 2], 2),
+        version=__version__,
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def judge(
+    key: str,
+    params: Knobs = None,
+    seeds: int | None = None,
+    watch: Callable[[int, int], bool | None] | None = None,
+) -> Verdict:
+    """Judges a claim over seeds 0, 1, 2, ... and again with its mechanism off.
+
+    Args:
+        watch: called with (runs done, runs in all); `False` gives up.
+
+    Raises:
+        InputError: unknown key or a bad knob.
+        InterruptedError: `watch` gave up.
+    """
+    work = _work(key, params, seeds)
+    results: list[tuple[float, float]] = []
+    for knobs in work:
+        results.append(_margin(key, knobs))
+        if watch is not None and watch(len(results), len(work)) is False:
+            raise InterruptedError(f"judging {key} was stopped after {len(results)} of {len(work)} runs")
+    return _verdict(key, params, results)
+
+
+def judge_many(keys: Sequence[str], seeds: int | None = None, workers: int = 1) -> Iterator[Verdict]:
+    """Judges several claims, the runs spread over `workers` side processes; verdicts as they are done."""
+    if workers <= 1:
+        yield from (judge(key, seeds=seeds) for key in keys)
+        return
+    from dask.distributed import Client, as_completed
+
+    with Client(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None) as client:
+        owner: dict[str, tuple[str, int]] = {}
+        waiting: dict[str, list[tuple[float, float] | None]] = {}
+        futures = []
+        for key in keys:
+            work = _work(key, None, seeds)
+            waiting[key] = [None] * len(work)
+            for place, knobs in enumerate(work):
+                future = client.submit(_margin, key, knobs, pure=False)
+                owner[future.key] = (key, place)
+                futures.append(future)
+        for future, result in as_completed(futures, with_results=True):
+            key, place = owner[future.key]
+            waiting[key][place] = result
+            if all(got is not None for got in waiting[key]):
+                yield _verdict(key, None, [got for got in waiting.pop(key) if got is not None])
+
+
+def league(arena: str, source: str = "", seed: int = 0, steps: int = 0) -> Run:
+    """All entries of one arena and its plain baselines, in lockstep on the same data and budget.
+
+    Args:
+        arena: `area/name`, e.g. `message_passing/nodes`.
+        source: data by name; the arena's first one otherwise.
+        steps: the budget; the arena's own otherwise.
+
+    Raises:
+        InputError: unknown arena or source.
+    """
+    ring, keys = catalogue.arena(arena)
+    source = source or ring.sources[0]
+    check_source(source, ring.sources, ring.own)
+
+    def start() -> Run:
+        import torch
+
+        data = ring.data(source, seed)
+        systems = dict(ring.baselines(data))
+        for key in keys:
+            exhibit = catalogue.load(key)
+            assert exhibit.entry is not None
+            torch.manual_seed(seed)
+            systems[exhibit.paper.name] = exhibit.entry.build(exhibit.params.parse({"seed": seed}), data)
+        return ring.meet(systems, data, steps or ring.steps)
+
+    return isolated(seed, start)
