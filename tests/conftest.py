@@ -1,0 +1,30 @@
+"""Set-up of the whole suite: shapes of the kernels are checked, torch keeps to one thread, benchmark data where it is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+install_import_hook("neurorama.kernels", "beartype.beartype")
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real benchmark files beside the checkout; tests that need it are skipped where it is not."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs the benchmark files in ../shared/data")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test reads or writes the user's own data folder."""
+    monkeypatch.setenv("NEURORAMA_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
