@@ -1,4 +1,4 @@
-"""Set-up of the whole suite: shapes of the kernels are checked, torch keeps to one thread, benchmark data where it is."""
+"""Set-up of the whole suite: the kernels' shapes are checked, torch keeps to one thread, data folders are scratch."""
 
 from __future__ import annotations
 

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import ast
 import json
+import math
+import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputError, nearest
+from .errors import InputError, nearest, one_line, shorten
 
 if TYPE_CHECKING:
     from .arena import Arena
     from .exhibit import Exhibit
+    from .paper import Paper
 
 _HERE = Path(__file__).parent
 _NOT_PAPERS = {"__init__", "arena"}
@@ -72,7 +76,12 @@ class Area:
 def papers() -> tuple[Row, ...]:
     """All papers, area by area."""
     lines = (_HERE / "papers.jsonl").read_text(encoding="utf-8").splitlines()
-    return tuple(Row(**{k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(line).items()}) for line in lines)
+    return tuple(_row(json.loads(line)) for line in lines)
+
+
+def _row(facts: dict[str, Any]) -> Row:
+    facts.update({name: tuple(fact) for name, fact in facts.items() if isinstance(fact, list)})
+    return Row(**facts)
 
 
 @cache
@@ -115,12 +124,41 @@ def resolve(key: str) -> str:
         return slugs[key]
     hints = _rows() if "/" in key else slugs
     hint = nearest(key, hints)
-    raise InputError(f"no paper is called {key!r}; {hint if hint.startswith('did') else 'try `neurorama search WORDS`'}")
+    hint = hint if hint.startswith("did") else "try `neurorama search WORDS`"
+    raise InputError(f"no paper is called {shorten(key)}; {hint}")
 
 
 def row(key: str) -> Row:
     """The facts of one paper (a key or a slug)."""
     return _rows()[resolve(key)]
+
+
+def paper(key: str) -> Paper:
+    """The bibliographic facts: of a built paper as its file's `PAPER` gives them, read without importing it.
+
+    Raises:
+        InputError: unknown key, or a `PAPER` that is not written in literals.
+    """
+    from pydantic import ValidationError
+
+    from .paper import Paper
+
+    facts = row(key)
+    if not facts.built:
+        return Paper(id=facts.id, title=facts.title, name=facts.name)
+    for node in ast.parse(facts.path.read_text(encoding="utf-8")).body:
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Call)
+            and any(isinstance(target, ast.Name) and target.id == "PAPER" for target in node.targets)
+        ):
+            try:
+                return Paper(**{word.arg or "**": ast.literal_eval(word.value) for word in node.value.keywords})
+            except ValidationError as error:
+                raise InputError(f"PAPER of {facts.key}: {one_line(error)}") from None
+            except ValueError:
+                raise InputError(f"PAPER of {facts.key} is not written in literals") from None
+    raise InputError(f"{facts.key} has no line `PAPER = Paper(...)`")
 
 
 def load(key: str) -> Exhibit[Any]:
@@ -135,12 +173,149 @@ def load(key: str) -> Exhibit[Any]:
     return import_module(f"neurorama.exhibits.{full.replace('/', '.')}").EXHIBIT
 
 
+_SPLIT = re.compile(r"[^\W_]+")
+
+
+def _words(text: str) -> list[str]:
+    return _SPLIT.findall(text.casefold())
+
+
+@cache
+def _index() -> dict[str, dict[int, float]]:
+    """Word -> {row number: weight of the weightiest field that has it}."""
+    wings = {area.slug: area for area in areas()}
+    index: dict[str, dict[int, float]] = {}
+    for number, row in enumerate(papers()):
+        fields = (
+            (1.0, f"{row.name} {row.slug}"),
+            (0.9, row.title),
+            (0.7, " ".join(row.shares)),
+            (0.6, f"{row.area} {wings[row.area].title}"),
+            (0.5, row.idea),
+            (0.3, wings[row.area].blurb),
+        )
+        for weight, text in reversed(fields):
+            for word in _words(text):
+                index.setdefault(word, {})[number] = weight
+    return index
+
+
+def _slips(word: str) -> int:
+    """How many typing errors a word of this length is forgiven."""
+    return 0 if len(word) < 4 else 1 if len(word) < 7 else 2
+
+
+def _alike(word: str) -> dict[str, float]:
+    """Words of the index that `word` means, each with how sure that is: itself, what it begins, else the nearest."""
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+
+    index = _index()
+    found = {known: 0.9 for known in index if len(word) > 2 and known.startswith(word)}
+    if word in index:
+        found[word] = 1.0
+    if not found:
+        near = process.extract(word, index.keys(), scorer=OSA.distance, score_cutoff=_slips(word), limit=None)
+        found = {known: 1 - 0.3 * slips for known, slips, _ in near}
+    return found
+
+
+def search(words: str, limit: int = 20) -> list[Row]:
+    """Papers that `words` may mean, best first: in name, title, kernels, area and idea, typing errors forgiven.
+
+    A paper of just that name, slug or title comes first; otherwise all papers that have most of the words.
+    """
+    from rapidfuzz.distance import OSA
+
+    wanted = _words(words)
+    whole = "".join(wanted)
+    if not whole:
+        return []
+    hits: Counter[int] = Counter()
+    scores: dict[int, float] = {}
+    for word in dict.fromkeys(wanted):
+        best = dict[int, float]()
+        for known, sure in _alike(word).items():
+            for number, weight in _index()[known].items():
+                best[number] = max(best.get(number, 0.0), weight * sure)
+        rarity = math.log(1 + len(papers()) / max(1, len(best)))
+        for number, score in best.items():
+            hits[number] += 1
+            scores[number] = scores.get(number, 0.0) + rarity * score
+    exact: dict[int, int] = {}
+    for number, row in enumerate(papers()):
+        slips = min(
+            OSA.distance(whole, "".join(_words(text)), score_cutoff=_slips(whole))
+            for text in (row.name, row.slug, row.title, row.key)
+        )
+        if slips <= _slips(whole):
+            exact[number] = slips
+    most = max(hits.values(), default=0)
+    chosen = [number for number, count in hits.items() if count == most or number in exact]
+    chosen += [number for number in exact if number not in hits]
+    chosen.sort(key=lambda number: (exact.get(number, math.inf), -hits[number], -scores.get(number, 0.0), number))
+    return [papers()[number] for number in chosen[:limit]]
+
+
+@dataclass(frozen=True)
+class Relations:
+    """What a paper stands beside; in each, built papers come before planned ones.
+
+    Args:
+        same_arena: those whose systems meet this one in its arena.
+        shares_kernel: those with a kernel in common, the one with most and rarest in common first.
+        improves_on: what it set out to better: papers here, or plain names of well-known methods.
+        compared_with: what it measures itself against besides.
+        improved_by: papers here that set out to better it.
+    """
+
+    same_arena: tuple[Row, ...]
+    shares_kernel: tuple[Row, ...]
+    improves_on: tuple[Row | str, ...]
+    compared_with: tuple[Row | str, ...]
+    improved_by: tuple[Row, ...]
+
+
+def related(key: str) -> Relations:
+    """The relations of one paper.
+
+    Raises:
+        InputError: no such paper.
+    """
+    this = row(key)
+    common = Counter(kernel for other in papers() for kernel in other.shares)
+
+    def kinship(other: Row) -> float:
+        return sum(1 / common[kernel] for kernel in set(this.shares) & set(other.shares))
+
+    def named(names: tuple[str, ...]) -> tuple[Row | str, ...]:
+        found = [_rows().get(name, name) for name in names]
+        return tuple(sorted(found, key=lambda one: 2 if isinstance(one, str) else not one.built))
+
+    ring = arena_of(this.key)
+    others = [other for other in papers() if other is not this]
+    kin = sorted((other for other in others if kinship(other)), key=lambda other: (not other.built, -kinship(other)))
+    return Relations(
+        same_arena=tuple(_rows()[name] for name in _entries().get(ring or "", ()) if name != this.key),
+        shares_kernel=tuple(kin),
+        improves_on=named(this.improves_on),
+        compared_with=named(this.compared_with),
+        improved_by=tuple(
+            sorted((other for other in others if this.key in other.improves_on), key=lambda other: not other.built)
+        ),
+    )
+
+
 @cache
 def _entries() -> dict[str, tuple[str, ...]]:
     """Arena -> keys of its entries, read from the files: `entry=Entry(NODES, ...)` in area `a` is arena `a/nodes`."""
     found: dict[str, list[str]] = {}
     for paper in built():
-        for node in ast.walk(ast.parse(paper.path.read_text(encoding="utf-8"))):
+        try:
+            tree = ast.parse(paper.path.read_text(encoding="utf-8"))
+        except SyntaxError:  # a broken exhibit breaks only itself; `check` tells of it
+            continue
+        for node in ast.walk(tree):
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Name)

@@ -13,10 +13,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from . import catalogue
+from .errors import InputError
 from .exhibit import Exhibit
 from .paper import Params, check_source
 from .trace import Frame, Run, Trace
 
+Key = str | Exhibit[Any]  # `area/slug`, a slug, or an exhibit that is being written
 Knobs = Params | Mapping[str, Any] | None
 
 _ONE_AT_A_TIME = threading.Lock()  # torch's random stream belongs to the process; runs in threads take turns with it
@@ -69,38 +71,46 @@ def knobs_of(exhibit: Exhibit[Any], params: Knobs) -> Params:
     Raises:
         InputError: a knob that does not exist, or a value out of bounds.
     """
-    if isinstance(params, exhibit.params):
-        return params
-    loose = params.model_dump() if isinstance(params, Params) else dict(params or {})
+    if isinstance(params, Params):
+        if isinstance(params, exhibit.params):
+            return params
+        params = params.model_dump()
+    loose = dict(params or {})
     return exhibit.params.parse(loose)
 
 
-def frames(key: str, params: Knobs = None) -> Run:
+def _find(key: Key) -> tuple[str, Exhibit[Any]]:
+    if isinstance(key, Exhibit):
+        return key.paper.name, key
+    return catalogue.resolve(key), catalogue.load(key)
+
+
+def frames(key: Key, params: Knobs = None) -> Run:
     """The run of an exhibit, frame by frame, lazily: take the next one, pause, or leave."""
-    exhibit = catalogue.load(key)
+    _, exhibit = _find(key)
     knobs = knobs_of(exhibit, params)
     return isolated(knobs.seed, lambda: exhibit.run(knobs))
 
 
-def run(key: str, params: Knobs = None, watch: Callable[[Frame], bool | None] | None = None) -> Trace:
+def run(key: Key, params: Knobs = None, watch: Callable[[Frame], bool | None] | None = None) -> Trace:
     """Runs an exhibit and records it.
 
     Args:
-        key: `area/slug`, or a slug.
+        key: `area/slug`, or a slug, or an exhibit that is being written.
         params: knobs, as the exhibit's Params or a mapping; defaults otherwise.
         watch: called with each frame as it comes; `False` stops the run there.
 
     Raises:
         InputError: unknown key or a bad knob.
     """
-    exhibit = catalogue.load(key)
+    name, exhibit = _find(key)
     knobs = knobs_of(exhibit, params)
     seen: list[Frame] = []
     for frame in frames(key, knobs):
         seen.append(frame)
         if watch is not None and watch(frame) is False:
             break
-    return Trace(catalogue.resolve(key), knobs.model_dump(), tuple(seen))
+    return Trace(name, knobs.model_dump(), tuple(seen))
 
 
 Outcome = Literal["supported", "refuted", "undecided"]
@@ -157,30 +167,33 @@ class Verdict(BaseModel):
         return self.shown.outcome
 
 
-def _margin(key: str, knobs: Mapping[str, Any]) -> tuple[float, float]:
+def _margin(key: Key, knobs: Mapping[str, Any]) -> tuple[float, float]:
     """(margin, seconds) of one run: the unit of work of a judgement."""
     start = time.perf_counter()
     trace = run(key, knobs)
     seconds = time.perf_counter() - start
-    return float(catalogue.load(key).claim.margin(trace)), seconds
+    return float(_find(key)[1].claim.margin(trace)), seconds
 
 
-def _work(key: str, params: Knobs, seeds: int | None) -> list[dict[str, Any]]:
-    exhibit = catalogue.load(key)
+def _work(key: Key, params: Knobs, seeds: int | None) -> list[dict[str, Any]]:
+    _, exhibit = _find(key)
     base = knobs_of(exhibit, params).model_dump()
-    count = seeds or exhibit.claim.seeds
+    count = exhibit.claim.seeds if seeds is None else seeds
+    if count < 2:
+        raise InputError(f"seeds={count}: an interval needs at least two")
     arms = (base, {**base, **exhibit.claim.control})
     return [exhibit.params.parse({**arm, "seed": seed}).model_dump() for arm in arms for seed in range(count)]
 
 
-def _verdict(key: str, params: Knobs, results: Sequence[tuple[float, float]]) -> Verdict:
+def _verdict(key: Key, params: Knobs, results: Sequence[tuple[float, float]]) -> Verdict:
     from . import __version__
 
     half = len(results) // 2
     margins = [margin for margin, _ in results]
-    knobs = knobs_of(catalogue.load(key), params).model_dump(exclude={"seed"})
+    name, exhibit = _find(key)
+    knobs = knobs_of(exhibit, params).model_dump(exclude={"seed"})
     return Verdict(
-        exhibit=catalogue.resolve(key),
+        exhibit=name,
         params=knobs,
         shown=Interval.of(margins[:half]),
         control=Interval.of(margins[half:]),
@@ -191,7 +204,7 @@ def _verdict(key: str, params: Knobs, results: Sequence[tuple[float, float]]) ->
 
 
 def judge(
-    key: str,
+    key: Key,
     params: Knobs = None,
     seeds: int | None = None,
     watch: Callable[[int, int], bool | None] | None = None,
@@ -214,29 +227,77 @@ def judge(
     return _verdict(key, params, results)
 
 
-def judge_many(keys: Sequence[str], seeds: int | None = None, workers: int = 1) -> Iterator[Verdict]:
-    """Judges several claims, the runs spread over `workers` side processes; verdicts as they are done."""
-    if workers <= 1:
-        yield from (judge(key, seeds=seeds) for key in keys)
-        return
-    from dask.distributed import Client, as_completed
+def judge_many(
+    keys: Sequence[str],
+    seeds: int | None = None,
+    workers: int = 1,
+    watch: Callable[[int, int], None] | None = None,
+) -> Iterator[tuple[str, Verdict | Exception]]:
+    """Judges several claims, their runs spread over `workers` side processes (1: in this one).
 
-    with Client(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None) as client:
-        owner: dict[str, tuple[str, int]] = {}
-        waiting: dict[str, list[tuple[float, float] | None]] = {}
-        futures = []
-        for key in keys:
+    Args:
+        watch: called with (runs done, runs in all).
+
+    Yields:
+        (key, its verdict, or the error that kept it from one), in the order in which they are done.
+    """
+    todo: list[tuple[str, int, dict[str, Any]]] = []
+    left: dict[str, int] = {}
+    for key in dict.fromkeys(keys):
+        try:
             work = _work(key, None, seeds)
-            waiting[key] = [None] * len(work)
-            for place, knobs in enumerate(work):
-                future = client.submit(_margin, key, knobs, pure=False)
-                owner[future.key] = (key, place)
-                futures.append(future)
-        for future, result in as_completed(futures, with_results=True):
-            key, place = owner[future.key]
-            waiting[key][place] = result
-            if all(got is not None for got in waiting[key]):
-                yield _verdict(key, None, [got for got in waiting.pop(key) if got is not None])
+        except Exception as error:
+            yield key, error
+            continue
+        left[key] = len(work)
+        todo += [(key, place, knobs) for place, knobs in enumerate(work)]
+    got: dict[str, dict[int, tuple[float, float]]] = {key: {} for key in left}
+    errors: dict[str, Exception] = {}
+    for done, (key, place, result) in enumerate(_here(todo) if workers <= 1 else _spread(todo, workers), start=1):
+        if watch is not None:
+            watch(done, len(todo))
+        if isinstance(result, Exception):
+            errors.setdefault(key, result)
+        else:
+            got[key][place] = result
+        left[key] -= 1
+        if left[key] == 0:
+            try:
+                yield key, errors.get(key) or _verdict(key, None, [got[key][place] for place in sorted(got[key])])
+            except ValueError as error:  # a margin that is not finite
+                yield key, error
+
+
+_Done = Iterator[tuple[str, int, tuple[float, float] | Exception]]
+
+
+def _here(todo: Sequence[tuple[str, int, dict[str, Any]]]) -> _Done:
+    for key, place, knobs in todo:
+        try:
+            yield key, place, _margin(key, knobs)
+        except Exception as error:
+            yield key, place, error
+
+
+def _spread(todo: Sequence[tuple[str, int, dict[str, Any]]], workers: int) -> _Done:
+    import logging
+
+    from dask.distributed import Client, LocalCluster, as_completed
+
+    with (
+        LocalCluster(
+            n_workers=min(workers, len(todo)) or 1,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,  # pyright: ignore[reportArgumentType]
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        owner = {client.submit(_margin, key, knobs, pure=False): (key, place) for key, place, knobs in todo}
+        for future in as_completed(owner):
+            error = future.exception()
+            yield *owner[future], future.result() if error is None else error
 
 
 def league(arena: str, source: str = "", seed: int = 0, steps: int = 0) -> Run:

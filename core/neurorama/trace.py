@@ -19,7 +19,7 @@ IntArray = NDArray[np.int64]
 
 
 def _copy(value: ArrayLike, dtype: type, ndim: int, what: str) -> NDArray[Any]:
-    array = np.array(value, dtype=dtype)  # a copy, always
+    array = np.array(np.asarray(value), dtype=dtype)  # a copy, always
     if array.ndim != ndim:
         raise ValueError(f"{what} must have {ndim} dimension(s), not shape {array.shape}")
     array.setflags(write=False)
@@ -182,7 +182,7 @@ class Mask:
 
 @dataclass(frozen=True, eq=False)
 class Bars:
-    """Named quantities side by side: k names, `values` (k,), what they measure in `unit`; `line` is a level to compare with."""
+    """Named quantities side by side: k names, `values` (k,) in `unit`; `line` is a level to compare with."""
 
     names: Sequence[str]
     values: FloatArray | ArrayLike
@@ -243,7 +243,9 @@ class Hist:
         _length(self.bounds, len(self.counts) + 1, "bounds")  # type: ignore[arg-type]
 
     @classmethod
-    def of(cls, values: ArrayLike, bins: int, low: float, high: float, axis: str = "", line: float | None = None) -> Hist:
+    def of(
+        cls, values: ArrayLike, bins: int, low: float, high: float, axis: str = "", line: float | None = None
+    ) -> Hist:
         """The histogram of `values`; what lies outside [low, high] counts in the outer bins."""
         counts, bounds = np.histogram(np.clip(np.asarray(values), low, high), bins=bins, range=(low, high))
         return cls(counts, bounds, axis, line)
@@ -251,7 +253,7 @@ class Hist:
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A function as it stands at this step: `y` (n,) over `x` (n,), e.g. a filter, a path's loss, an impulse response."""
+    """A function as it stands at this step: `y` (n,) over `x` (n,), e.g. a filter or the loss along a path."""
 
     x: FloatArray | ArrayLike
     y: FloatArray | ArrayLike

@@ -2,31 +2,76 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import networkx as nx
 import torch
 
-from .types import GraphData
-
-
-def from_networkx(graph: nx.Graph, y: dict[object, int] | None = None, classes: tuple[str, ...] = ()) -> GraphData:
-    """A networkx graph as `GraphData`: nodes keep their order, their labels become names, features are the identity."""
-    nodes = list(graph.nodes)
-    place = {node: i for i, node in enumerate(nodes)}
-    pairs = sorted({(place[u], place[v]) for u, v in graph.edges if u != v})
-    if not graph.is_directed():
-        pairs = sorted({*pairs, *((v, u) for u, v in pairs)})
-    return GraphData(
-        edge_index=torch.tensor(pairs, dtype=torch.long).reshape(-1, 2).T.contiguous(),
-        x=torch.eye(len(nodes)),
-        y=None if y is None else torch.tensor([y[node] for node in nodes]),
-        names=tuple(str(node) for node in nodes),
-        classes=classes,
-        directed=graph.is_directed(),
-    )
+from .convert import from_networkx
+from .types import GraphData, GraphSet, Table
 
 
 def karate(seed: int) -> GraphData:
-    """Zachary's karate club: 34 members, who they met outside the club, and which half they went with after the split."""
-    graph = nx.karate_club_graph()
-    side = {node: int(club == "Officer") for node, club in graph.nodes(data="club")}
-    return from_networkx(graph, side, ("Mr. Hi", "Officer"))
+    """Zachary's karate club: 34 members, who met whom outside the club and in how many places (the weight), and
+    which half they went with after the split."""
+    return from_networkx(nx.karate_club_graph(), label="club")
+
+
+def les_miserables(seed: int) -> GraphData:
+    """77 characters of Hugo's novel, linked where they appear together; the weight counts chapters.
+
+    There are no labels: it serves for walks, embeddings, links and layouts, not for telling classes apart.
+    """
+    return from_networkx(nx.les_miserables_graph())
+
+
+def davis(seed: int) -> GraphData:
+    """18 women and the 14 events that they went to. No labels; `truth["part"]` (n,) is 0 for women, 1 for events."""
+    graph = nx.davis_southern_women_graph()
+    part = torch.tensor([data.pop("bipartite") for _, data in graph.nodes(data=True)])
+    return replace(from_networkx(graph), truth={"part": part})
+
+
+def florentine(seed: int) -> GraphData:
+    """Marriages between 15 families of Florence in the fifteenth century. No labels."""
+    return from_networkx(nx.florentine_families_graph())
+
+
+def graph_atlas(seed: int) -> GraphSet:
+    """All 1,252 graphs with one to seven nodes, up to isomorphism; a single constant feature. No labels."""
+    graphs = [(graph.name, from_networkx(graph)) for graph in nx.graph_atlas_g() if len(graph)]
+    return GraphSet(
+        graphs=tuple(replace(graph, x=torch.ones(graph.num_nodes, 1)) for _, graph in graphs),
+        names=tuple(name for name, _ in graphs),
+    )
+
+
+def digits(seed: int) -> Table:
+    """1,797 handwritten digits of 8 by 8 pixels, 0 (white) to 16."""
+    from sklearn.datasets import load_digits
+
+    return replace(_table(load_digits()), image=(8, 8))
+
+
+def wine(seed: int) -> Table:
+    """178 wines of three growers, 13 chemical measurements."""
+    from sklearn.datasets import load_wine
+
+    return _table(load_wine())
+
+
+def breast_cancer(seed: int) -> Table:
+    """569 tumours, 30 measurements of their cells, malignant or benign."""
+    from sklearn.datasets import load_breast_cancer
+
+    return _table(load_breast_cancer())
+
+
+def _table(bunch: Any) -> Table:
+    return Table(
+        x=torch.from_numpy(bunch.data).float(),
+        y=torch.from_numpy(bunch.target).long(),
+        columns=tuple(str(name) for name in bunch.feature_names),
+        classes=tuple(str(name) for name in bunch.target_names),
+    )

@@ -4,44 +4,52 @@ $$H' = \hat A H, \qquad \hat A = \tilde D^{-1/2}(A + I)\tilde D^{-1/2}$$
 
 A product with a CSR matrix reads each feature row once per edge and writes each result once;
 gather and scatter over `edge_index` first write all messages to memory. The transpose that the
-gradient needs is made once and kept.
+gradient needs is made once and kept, and the gradient of the entries is a sampled product, so
+that nothing of size (edges, features) is ever made.
 """
 
-from __future__ import annotations
-
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+with warnings.catch_warnings():  # torch says once per process that CSR is in beta; it says it here, to nobody
+    warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+    torch.sparse_csr_tensor([0, 0], [], [], (1, 1), check_invariants=False)
 
 
 @dataclass(frozen=True, eq=False)
 class Adjacency:
     """A sparse (n, n) matrix; `adjacency @ x` sums neighbours, with gradients to `x` and to `weight`.
 
+    The tensors are kept, not copied: do not write to them.
+
     Args:
         crow: (n + 1,) long, where each row starts.
-        col: (m,) long, the column of each entry, row by row.
+        col: (m,) long, the column of each entry, row by row, ascending in each row.
         weight: (m,) float, the entries.
         order: (m,) long, which column of the `edge_index` it was made from each entry is (numbers from
             its width upwards are the added self-loops).
     """
 
-    crow: Tensor
-    col: Tensor
-    weight: Tensor
-    order: Tensor
+    crow: Int[Tensor, " rows"]
+    col: Int[Tensor, " m"]
+    weight: Float[Tensor, " m"]
+    order: Int[Tensor, " m"]
 
     @property
     def num_nodes(self) -> int:
         return self.crow.numel() - 1
 
     @cached_property
-    def row(self) -> Tensor:
+    def row(self) -> Int[Tensor, " m"]:
         """(m,) the row of each entry."""
-        return torch.repeat_interleave(torch.arange(self.num_nodes), self.crow.diff())
+        return torch.repeat_interleave(torch.arange(self.num_nodes, device=self.crow.device), self.crow.diff())
 
     @cached_property
     def _csr(self) -> Tensor:
@@ -51,35 +59,61 @@ class Adjacency:
     def _turned(self) -> tuple[Tensor, Tensor, Tensor]:
         """(crow, col, turn): the pattern of the transpose; `turn` says which entry each of its entries is."""
         turn = torch.argsort(self.col, stable=True)
-        counts = torch.bincount(self.col, minlength=self.num_nodes)
-        crow = torch.zeros(self.num_nodes + 1, dtype=torch.long)
-        torch.cumsum(counts, 0, out=crow[1:])
-        return crow, self.row[turn], turn
+        return _starts(self.col, self.num_nodes), self.row[turn], turn
 
     @cached_property
     def _csr_transpose(self) -> Tensor:
         crow, col, turn = self._turned
         return _matrix(crow, col, self.weight.detach()[turn])
 
-    def reweighted(self, weight: Tensor) -> Adjacency:
-        """The same pattern with other entries `weight` (m,), which may want a gradient; the pattern's work is reused."""
+    def reweighted(self, weight: Float[Tensor, " m"]) -> "Adjacency":
+        """The same pattern with other entries, which may want a gradient; the pattern's work is reused."""
         other = Adjacency(self.crow, self.col, weight, self.order)
         for name in ("row", "_turned"):
             other.__dict__[name] = getattr(self, name)
         return other
 
-    def dense(self) -> Tensor:
-        """(n, n), for tests and small spectra."""
+    def dense(self) -> Float[Tensor, "n n"]:
+        """The matrix written out, for tests and small spectra."""
         out = self.weight.new_zeros(self.num_nodes, self.num_nodes)
         return out.index_put((self.row, self.col), self.weight, accumulate=True)
 
-    def __matmul__(self, x: Tensor) -> Tensor:
-        """(n, d) -> (n, d)."""
+    def __matmul__(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """Raises ValueError where `x` does not have a row for each node."""
         if x.dim() != 2 or x.shape[0] != self.num_nodes:
             raise ValueError(f"propagation needs x of shape ({self.num_nodes}, d), not {tuple(x.shape)}")
         if not (torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)):
-            return self._csr @ x
+            return self._csr @ x.detach()
         return _Product.apply(self.weight, x, self)  # type: ignore[return-value]
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, x: Tensor, matrix: Adjacency) -> Tensor:  # type: ignore[override]
+        ctx.matrix = matrix
+        ctx.save_for_backward(x if ctx.needs_input_grad[0] else x.new_empty(0))
+        return matrix._csr @ x
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]
+        matrix: Adjacency = ctx.matrix
+        grad = grad.contiguous()
+        to_weight = to_x = None
+        if ctx.needs_input_grad[0]:
+            (x,) = ctx.saved_tensors
+            to_weight = _at_entries(matrix, grad, x)
+        if ctx.needs_input_grad[1]:
+            to_x = matrix._csr_transpose @ grad
+        return to_weight, to_x, None
+
+
+def _at_entries(matrix: Adjacency, left: Tensor, right: Tensor) -> Tensor:
+    """`left @ right.T` where `matrix` has entries. (n, d), (n, d) -> (m,)"""
+    if matrix.col.numel() > matrix.num_nodes**2:  # more edges than pairs: torch's product would drop some
+        return (left[matrix.row] * right[matrix.col]).sum(-1)
+    out = _matrix(matrix.crow, matrix.col, torch.zeros_like(matrix.weight))
+    return torch.sparse.sampled_addmm(out, left, right.t(), out=out).values()
 
 
 def _matrix(crow: Tensor, col: Tensor, weight: Tensor) -> Tensor:
@@ -87,60 +121,63 @@ def _matrix(crow: Tensor, col: Tensor, weight: Tensor) -> Tensor:
     return torch.sparse_csr_tensor(crow, col, weight, (n, n), check_invariants=False)
 
 
-class _Product(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, weight: Tensor, x: Tensor, adjacency: Adjacency) -> Tensor:  # type: ignore[override]
-        ctx.adjacency = adjacency
-        ctx.save_for_backward(x if ctx.needs_input_grad[0] else x.new_empty(0))
-        return adjacency._csr @ x
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]
-        adjacency: Adjacency = ctx.adjacency
-        grad = grad.contiguous()
-        to_weight = to_x = None
-        if ctx.needs_input_grad[0]:
-            (x,) = ctx.saved_tensors
-            to_weight = (grad[adjacency.row] * x[adjacency.col]).sum(-1)
-        if ctx.needs_input_grad[1]:
-            to_x = adjacency._csr_transpose @ grad
-        return to_weight, to_x, None
+def _starts(row: Tensor, num_nodes: int) -> Tensor:
+    """(n + 1,) where each row starts once the entries are sorted by `row`."""
+    crow = row.new_zeros(num_nodes + 1)
+    torch.cumsum(torch.bincount(row, minlength=num_nodes), 0, out=crow[1:])
+    return crow
 
 
-def adjacency(edge_index: Tensor, num_nodes: int, weight: Tensor | None = None) -> Adjacency:
-    """The matrix with entry [dst, src] for each column (src, dst) of `edge_index` (2, m), so that `@` sums over senders."""
+def adjacency(edge_index: Int[Tensor, "2 m"], num_nodes: int, weight: Float[Tensor, " m"] | None = None) -> Adjacency:
+    """The matrix with entry [dst, src] for each column (src, dst) of `edge_index`, so that `@` sums over senders.
+
+    Args:
+        edge_index: long; an edge that comes twice counts twice.
+        num_nodes: n.
+        weight: the entries, ones by default.
+    """
     src, dst = edge_index
     order = torch.argsort(dst * num_nodes + src, stable=True)
-    crow = torch.zeros(num_nodes + 1, dtype=torch.long)
-    torch.cumsum(torch.bincount(dst, minlength=num_nodes), 0, out=crow[1:])
-    entries = torch.ones(src.numel()) if weight is None else weight
-    return Adjacency(crow, src[order], entries[order], order)
+    entries = torch.ones(src.numel(), device=src.device) if weight is None else weight
+    return Adjacency(_starts(dst, num_nodes), src[order], entries[order], order)
 
 
 def normalised(
-    edge_index: Tensor,
+    edge_index: Int[Tensor, "2 m"],
     num_nodes: int,
-    weight: Tensor | None = None,
+    weight: Float[Tensor, " m"] | None = None,
     self_loops: bool = True,
     how: Literal["sym", "row"] = "sym",
 ) -> Adjacency:
     r"""$\hat A$: symmetric, $\tilde D^{-1/2}(A + I)\tilde D^{-1/2}$, or by rows, $\tilde D^{-1}(A + I)$.
 
+    Degrees count incoming edges; a node without any has a row of zeros. Gradients reach `weight`.
+
     Args:
-        edge_index: (2, m) long, an undirected edge in both directions, without self-loops where `self_loops` adds them.
+        edge_index: long, an undirected edge in both directions, without self-loops where `self_loops` adds them.
         num_nodes: n.
-        weight: (m,) float, ones by default.
+        weight: not negative, ones by default.
         self_loops: whether the identity is added.
     """
-    entries = torch.ones(edge_index.shape[1]) if weight is None else weight
+    entries = torch.ones(edge_index.shape[1], device=edge_index.device) if weight is None else weight
     if self_loops:
-        loops = torch.arange(num_nodes).expand(2, -1)
+        loops = torch.arange(num_nodes, device=edge_index.device).expand(2, -1)
         edge_index = torch.cat([edge_index, loops], dim=1)
-        entries = torch.cat([entries, torch.ones(num_nodes)])
-    degree = torch.zeros(num_nodes).index_add(0, edge_index[1], entries)
+        entries = torch.cat([entries, entries.new_ones(num_nodes)])
+    src, dst = edge_index
+    degree = entries.new_zeros(num_nodes).index_add(0, dst, entries)
+    some = degree.where(degree > 0, torch.inf)  # 1 / inf = 0
     if how == "sym":
-        scale = degree.clamp(min=1e-12).rsqrt() * (degree > 0)
-        entries = scale[edge_index[0]] * entries * scale[edge_index[1]]
+        scale = some.rsqrt()
+        entries = scale[src] * entries * scale[dst]
     else:
-        entries = entries * (degree.clamp(min=1e-12).reciprocal() * (degree > 0))[edge_index[1]]
+        entries = entries / some[dst]
     return adjacency(edge_index, num_nodes, entries)
+
+
+def powers(near: Adjacency, x: Float[Tensor, "n d"], depth: int) -> list[Float[Tensor, "n d"]]:
+    """`x` and what it becomes after 1, 2, ..., `depth` propagations."""
+    reached = [x]
+    for _ in range(depth):
+        reached.append(near @ reached[-1])
+    return reached

@@ -1,4 +1,4 @@
 """Adaptive compute
 
-Early exit, pruning, sparsity, binarisation, stitching.
+Easy questions deserve short answers: exit early, prune, binarise, stitch, and spend work only where it pays.
 """

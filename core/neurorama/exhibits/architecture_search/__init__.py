@@ -1,1 +1,4 @@
-"""Architecture search, hypernetworks, networks about networks"""
+"""Architecture search
+
+Networks that design, rank, write or read other networks.
+"""

@@ -1,4 +1,4 @@
 """Bayesian and generative
 
-Diffusion, neural processes, flows, causality.
+From noise to pictures, from samples to beliefs: diffusion, neural processes, flows and causes.
 """

@@ -1,4 +1,5 @@
 """Expressivity
 
-Colour refinement, subgraphs, higher order, positional encodings, pooling.
+Two graphs look alike to a network although they differ. Watch where colour refinement goes blind, and what sees
+more: subgraphs, random features, higher orders, positions.
 """

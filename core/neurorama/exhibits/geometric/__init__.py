@@ -1,4 +1,4 @@
 """Geometry
 
-Molecules, equivariance, meshes.
+Molecules, meshes and moving bodies: turn the world, and the prediction should turn with it.
 """

@@ -1,4 +1,4 @@
 """Systems
 
-Training, serving, memory, compilers, hardware, networks of machines.
+How the machines do it: disks, caches, compilers, chips and clusters, with every byte and every operation counted.
 """

@@ -1,4 +1,5 @@
 """Trust
 
-Heterophily, robustness, fairness, shift, stealing, structure learning.
+Can you rely on a graph network? Opposed neighbours, attackers, unfair data, shifting worlds and stolen models put it
+to the test.
 """

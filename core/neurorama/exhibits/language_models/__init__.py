@@ -1,4 +1,4 @@
 """Language models
 
-Embedding, decoding, tuning, graphs.
+Small language models under the lamp: how they embed, decode, draft ahead and learn to use graphs.
 """

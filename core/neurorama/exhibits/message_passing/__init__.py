@@ -1,4 +1,5 @@
 """Message passing
 
-Depth, over-smoothing, over-squashing, rewiring, diffusion.
+Nodes learn by listening to their neighbours. How far can they listen before all sound the same (over-smoothing), and
+how does news from far away get through a narrow passage (over-squashing)?
 """

@@ -1,4 +1,4 @@
 """Science and control
 
-PDEs, reinforcement learning, scheduling, applications.
+Networks at work: equations of physics, robots, circuits, ships and schedules.
 """

@@ -1,4 +1,5 @@
 """Sequences
 
-Recurrent nets, state spaces, linear attention, long convolutions, time series.
+How does a network remember the beginning when it reads the end? Recurrence, state spaces, linear attention and long
+convolutions, side by side.
 """

@@ -1,4 +1,4 @@
 """Theory
 
-Infinite width, scaling laws, collapse, connectivity, geometry of representations.
+Why does it work at all? Infinite width, scaling laws, valleys between solutions and the shape of what is learned.
 """

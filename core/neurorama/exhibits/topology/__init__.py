@@ -1,4 +1,5 @@
 """Topology
 
-Hypergraphs, simplices, sheaves, categories.
+Beyond edges between two: hypergraphs, triangles, sheaves and holes, and the categories that describe networks
+themselves.
 """

@@ -1,1 +1,4 @@
-"""Vision and video"""
+"""Vision and video
+
+Seeing in one glance and over time: convolutions, attention and scans on pictures, clips and event cameras.
+"""

@@ -1,0 +1,26 @@
+"""The dashboard of Neurorama: `neurorama app`, or `streamlit run app/main.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from neurorama import places
+
+HERE = Path(__file__).parent
+
+st.set_page_config(page_title="Neurorama", page_icon=str(HERE / "icon.svg"), layout="wide")
+st.html(HERE / "style.css")
+st.logo(str(places.assets() / "logo.svg"), size="large")
+
+st.navigation(
+    [
+        st.Page("views/home.py", title="Home", icon=":material/home:", url_path="home", default=True),
+        st.Page("views/exhibit.py", title="Exhibit", icon=":material/experiment:", url_path="exhibit"),
+        st.Page("views/arena.py", title="Arena", icon=":material/trophy:", url_path="arena"),
+        st.Page("views/claims.py", title="Claims", icon=":material/gavel:", url_path="claims"),
+        st.Page("views/data.py", title="Your data", icon=":material/upload_file:", url_path="data"),
+    ],
+    position="top",
+).run()

@@ -1,0 +1,143 @@
+"""The stage on a page: panes in rows and one slider for time. Every picture is `neurorama.stage`'s own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import streamlit as st
+
+from neurorama import Frame, Graph, InputError, Trace
+from neurorama.data import GraphData
+from neurorama.stage import Card, Pane, Stage
+
+from .runs import Job, pool
+from .words import count, plain
+
+POLL = 0.7  # seconds between two looks at a run
+COLOURS = ("blue", "gray", "yellow", "green", "violet")  # of the arms: the method, its baseline, the others
+
+
+@dataclass(frozen=True)
+class Poster:
+    """What the stage needs to know of something that is not an exhibit."""
+
+    views: Mapping[str, str]
+    arms: tuple[str, ...] = ()
+    time: str = "training step"
+
+
+def theme() -> str:
+    """The theme that the visitor sees."""
+    return st.context.theme.type or "light"
+
+
+def player(job: Job, card: Card) -> None:
+    """Draws a run while it goes on, and afterwards at any of its moments; asks again only while it goes on."""
+    st.fragment(_player, run_every=POLL if job.running else None)(job, card)
+
+
+def _player(job: Job, card: Card) -> None:
+    running = job.running
+    job.look()
+    if running:
+        st.session_state["followed"] = job
+    elif st.session_state.pop("followed", None) is job:
+        st.rerun()  # the page around has buttons to give back, and there is nothing to ask for any more
+    if job.fault:
+        st.error(plain(job.fault), icon=":material/error:")
+    if job.details:
+        with st.expander("Details"):
+            st.code(job.details, language=None)
+    if running:
+        progress(job, "stop", card.time)
+    try:
+        stage = _stage(job, card) if job.frames else None
+    except InputError as error:  # nothing of what it shows has come yet, or ever will
+        stage = None
+        if not running:
+            st.error(plain(str(error)), icon=":material/error:")
+    if stage is not None:
+        panes(stage.rows(None if running else _moment(stage, card.time), theme()), card.arms)
+    elif running:
+        st.skeleton(height=640)
+    if job.stopped:
+        st.caption(f"Stopped after {count(len(job.frames), 'frame')}.")
+
+
+def _stage(job: Job, card: Card) -> Stage:
+    if job.running:
+        return Stage.of_frames(job.frames, card)
+    if job.stage is None:
+        job.stage = Stage.of_frames(job.frames, card)
+    return job.stage
+
+
+def _moment(stage: Stage, time: str) -> int:
+    """The step that the slider of time points at."""
+    steps = list(dict.fromkeys(stage.steps))
+    if len(steps) == 1:
+        return steps[0]
+    with st.container(key="time"):
+        return st.select_slider(
+            time,
+            steps,
+            value=steps[-1],
+            format_func=lambda step: f"{time} {step} of {stage.of}",
+            label_visibility="collapsed",
+        )
+
+
+def progress(job: Job, key: str, unit: str) -> None:
+    """How far a job is, and a button that stops it."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key=f"progress-{key}"):
+        if job.waiting:
+            ahead = pool().ahead(job)
+            st.progress(
+                0.0, text=f"Waiting · {count(ahead, 'run')} ahead of you" if ahead else "Waiting · next in line"
+            )
+        elif job.of:
+            st.progress(min(1.0, job.done / job.of), text=f"{unit} {job.done} of {job.of}")
+        else:
+            st.progress(0.0, text="Starting …")
+        st.button("Stop", icon=":material/stop:", key=key, on_click=job.stop)
+
+
+def panes(rows: list[list[Pane]], arms: Sequence[str]) -> None:
+    """The rows of a stage: the arms of one series stand together under one caption."""
+    for place, row in enumerate(rows):
+        groups = [list(group) for _, group in groupby(row, key=lambda pane: pane.series)]
+        columns = st.columns([sum(pane.wide for pane in group) for group in groups])
+        for column, group in zip(columns, groups):
+            with column, st.container(height="stretch", vertical_alignment="distribute"):
+                _series(group, arms, f"pane-{place}")
+
+
+def _series(group: list[Pane], arms: Sequence[str], key: str) -> None:
+    first = group[0]
+    alone = f" · {plain(first.arm)}" if first.arm and len(group) == 1 else ""
+    title = plain(first.series[:1].upper() + first.series[1:])
+    st.markdown(f"**{title}**{alone}  \n:small[:gray[{plain(first.caption)}]]")
+    for column, pane in zip(st.columns([pane.wide for pane in group]), group):
+        with column:
+            if len(group) > 1:
+                _arm(pane.arm, arms)
+            name = f"{key}-{pane.series}-{pane.arm}"
+            st.plotly_chart(pane.figure, theme=None, key=name, config={"displayModeBar": False}, alt=pane.alt)
+            if pane.note:
+                st.caption(plain(pane.note))
+
+
+def _arm(arm: str, arms: Sequence[str]) -> None:
+    """The name of an arm in its colour."""
+    colour = COLOURS[arms.index(arm) % len(COLOURS)] if arm in arms else COLOURS[0]
+    st.markdown(f":small[:{colour}[**{plain(arm)}**]]", text_alignment="center")
+
+
+def graph(name: str, found: GraphData) -> None:
+    """One graph, drawn."""
+    value = Graph(found.edge_index, found.num_nodes, found.y, directed=found.directed, names=found.names)
+    caption = "Colour is the label." if found.y is not None else "No labels, so all nodes have one colour."
+    stage = Stage(Trace(name, {}, (Frame(0, 0, {"graph": value}),)), Poster({"graph": caption}))
+    panes(stage.rows(None, theme()), ())

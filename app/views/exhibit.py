@@ -1,0 +1,217 @@
+"""One paper: its idea, the picture, the knobs, the claim, the mechanism, and where to go next."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+import neurorama
+from neurorama import Exhibit, InputError, Params, catalogue, data
+from neurorama.catalogue import Row
+from parts import address, knobs, marks, runs, show, source
+from parts.runs import Job
+from parts.words import plain, seconds
+
+
+def page() -> None:
+    asked = st.query_params.get("exhibit", "")
+    if not asked:
+        choose("Which paper?")
+        return
+    try:
+        row = catalogue.row(asked)
+    except InputError as error:
+        address.complain(address.told(error))
+        choose("These can be seen:")
+        return
+    if not row.built:
+        planned(row)
+        return
+    try:
+        with st.spinner("Opening the exhibit …"):
+            exhibit = catalogue.load(row.key)
+    except Exception as error:  # a broken exhibit breaks only itself
+        st.error(plain(f"{row.key} cannot be opened: {type(error).__name__}: {error}"), icon=":material/error:")
+        return
+    params, complaints = address.read(
+        exhibit.params, {name: text for name, text in st.query_params.items() if name != "exhibit"}
+    )
+    for complaint in complaints:
+        address.complain(complaint)
+    drawn, job = runs.on_stage(row.key, params, lambda job: job.record(neurorama.frames(row.key, params)))
+    with st.container(key="exhibit"):
+        left, right = st.columns([1, 4.1], gap="medium")
+        with right:
+            heading(row, exhibit)
+            with st.container(key="stage", border=True):
+                if drawn != params:
+                    st.info("The knobs have moved since this run. Run it to see what they do.", icon=":material/tune:")
+                show.player(job, exhibit)
+        with left, st.container(key="knobs"):
+            knobs.panel({"exhibit": row.key}, exhibit, params, data.own())
+            run_button(row.key, params, job)
+    one, two, three = st.columns([1, 1.3, 1], gap="medium")
+    with one, st.container(border=True, height="stretch"):
+        claim(row.key, exhibit, params)
+    with two, st.container(border=True, height="stretch"):
+        st.subheader("The mechanism", anchor=False)
+        st.markdown(source.text(row.key).equations)
+    with three, st.container(border=True, height="stretch"):
+        take_it_with_you(row, exhibit, params)
+    with st.expander("The code of the mechanism, as it ran", icon=":material/code:"):
+        st.code(source.text(row.key).code)
+
+
+def choose(question: str) -> None:
+    """All exhibits that run, as links."""
+    st.subheader(question, anchor=False)
+    for row in catalogue.built():
+        marks.link(row)
+
+
+def planned(row: Row) -> None:
+    """What the catalogue knows of a paper that has no exhibit yet."""
+    st.title(row.name, anchor=False)
+    st.markdown(f"{plain(row.title)}  \n:gray-badge[planned: not built yet]")
+    with st.container(key="idea"):
+        st.markdown(plain(row.idea))
+    one, two = st.columns(2, gap="medium")
+    with one, st.container(border=True, height="stretch"):
+        st.subheader("What it claims", anchor=False)
+        st.markdown(plain(row.claim))
+        st.subheader("What you will see", anchor=False)
+        st.markdown(plain(row.picture))
+    with two, st.container(border=True, height="stretch"):
+        st.subheader("What runs today", anchor=False)
+        where_next(row)
+
+
+def heading(row: Row, exhibit: Exhibit[Any]) -> None:
+    """Name, paper, chips, and the idea in a few sentences."""
+    paper, verdict = exhibit.paper, marks.verdicts().get(row.key)
+    st.page_link("views/home.py", label=marks.area_title(row.area), query_params={"area": row.area})
+    st.title(paper.name, anchor=False)
+    title = f"[{plain(paper.title)}]({paper.url})" if paper.url else plain(paper.title)
+    facts = [paper.authors, paper.venue, str(paper.year or "")]
+    st.markdown(f"{title}  \n:small[:gray[{plain(' · '.join(fact for fact in facts if fact))}]]")
+    relations = catalogue.related(row.key)
+    better = [one if isinstance(one, str) else one.name for one in relations.improves_on]
+    chips = [
+        marks.claim(verdict),
+        f":gray-badge[{marks.FIDELITY[exhibit.fidelity]}]",
+        marks.duration(verdict),
+        f":gray-badge[improves on: {plain(', '.join(better[:4]))}]" if better else "",
+        ":gray-badge[live run]",
+    ]
+    st.markdown(" ".join(chip for chip in chips if chip))
+    with st.container(key="idea"):
+        st.markdown(source.text(row.key).idea)
+
+
+def run_button(key: str, params: Params, job: Job) -> None:
+    """Runs these knobs from the start, to be watched."""
+    verdict = marks.verdicts().get(key)
+    usual = params.model_copy(update={"seed": 0}) == type(params)()
+    with st.container(key="run"):
+        st.button(
+            f"Run it yourself · about {seconds(verdict.seconds)}" if verdict and usual else "Run it yourself",
+            type="primary",
+            icon=":material/play_arrow:",
+            key="run-button",
+            on_click=runs.run_again,
+            disabled=job.running,
+            width="stretch",
+        )
+
+
+def claim(key: str, exhibit: Exhibit[Any], params: Params) -> None:
+    """What is claimed, what the paper says, how it was judged, and judging it here and now."""
+    st.subheader("The claim", anchor=False)
+    st.markdown(plain(exhibit.claim.statement))
+    job = runs.pool().find(("judge", key, params.model_copy(update={"seed": 0})))
+    st.fragment(_judgement, run_every=show.POLL if job and job.running else None)(key, exhibit, params)
+    if exhibit.claim.paper_says:
+        st.markdown(f":small[**The paper:** {plain(exhibit.claim.paper_says)}]")
+
+
+def _judgement(key: str, exhibit: Exhibit[Any], params: Params) -> None:
+    base = params.model_copy(update={"seed": 0})
+    name = ("judge", key, base)
+    usual = base == type(params)()
+    job = runs.pool().find(name)
+    if job is not None and job.running:
+        st.session_state["judging"] = name
+        job.look()
+        show.progress(job, "stop-judging", "run")
+        return
+    if st.session_state.get("judging") == name:
+        del st.session_state["judging"]
+        st.rerun()
+    verdict = job.result if job else marks.verdicts().get(key)
+    if verdict is None:
+        st.markdown(marks.claim(None))
+    else:
+        marks.judged(verdict, exhibit.claim.unit or "margin")
+        if not usual and job is None:
+            st.caption("Judged at the usual knobs, not at yours.")
+    again = "Judge it again" if verdict and usual else "Judge it now" if usual else "Judge it at your knobs"
+    runs_needed = 2 * exhibit.claim.seeds
+    if st.button(
+        again,
+        icon=":material/gavel:",
+        key="judge",
+        help=f"{runs_needed} runs: {exhibit.claim.seeds} seeds, each with the mechanism on and off.",
+    ):
+        runs.pool().start(name, lambda job: neurorama.judge(key, base, watch=job.report))
+        st.rerun()
+
+
+def take_it_with_you(row: Row, exhibit: Exhibit[Any], params: Params) -> None:
+    """Notebook and link of exactly this state, what is left out, and the papers beside this one."""
+    st.subheader("Take it with you", anchor=False)
+    with st.container(horizontal=True, gap="small"):
+        st.download_button(
+            "Open as notebook",
+            partial(_notebook, row.key, params),
+            file_name=f"{row.slug}.ipynb",
+            mime="application/x-ipynb+json",
+            icon=":material/menu_book:",
+            on_click="ignore",
+            help="These knobs, this seed: put it in `notebooks/` and open it with `neurorama lab`.",
+        )
+        with st.popover("Copy link", icon=":material/link:"):
+            query = urlencode(address.write({"exhibit": row.key}, params), safe="/")
+            st.code(f"{(st.context.url or '').partition('?')[0]}?{query}", language=None, wrap_lines=True)
+    left_out = source.text(row.key).left_out
+    if left_out:
+        st.markdown(f"**Left out:** {left_out}")
+    if exhibit.departs:
+        st.markdown(f"**Done otherwise:** {plain(exhibit.departs)}")
+    st.markdown("**Where next**")
+    where_next(row)
+
+
+def _notebook(key: str, params: Params) -> bytes:
+    import nbformat
+
+    from neurorama.notebook import notebook
+
+    return nbformat.writes(notebook(key, params)).encode()
+
+
+def where_next(row: Row) -> None:
+    """Papers beside this one: those that run first, then what is planned."""
+    relations = catalogue.related(row.key)
+    beside = [*relations.same_arena, *relations.improved_by, *relations.improves_on, *relations.compared_with]
+    papers = dict.fromkeys(one for one in [*beside, *relations.shares_kernel] if isinstance(one, Row))
+    for one in [other for other in papers if other.built][:4]:
+        marks.link(one)
+    soon = [other.name for other in papers if not other.built][:3]
+    if soon:
+        st.caption(plain(f"Planned: {', '.join(soon)}"))
+
+
+page()

@@ -1,0 +1,480 @@
+"""The command line: `neurorama --help`. Commands import what they need when they run, so that listing stays quick."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from . import catalogue
+from .errors import InputError
+
+if TYPE_CHECKING:
+    from .runner import Verdict
+    from .trace import Frame
+
+UsageError = typer.BadParameter.__mro__[1]  # typer brings its own Click or takes the installed one, by version
+SIGN = {"supported": "✓", "refuted": "✗", "undecided": "~"}
+
+
+class _Group(TyperGroup):
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Wrong input is one line on stderr and exit code 2; Ctrl-C is one line and 130; never a traceback."""
+        try:
+            code = super().main(*args, **{**extra, "standalone_mode": False})
+        except InputError as error:
+            code = _complain(str(error))
+        except UsageError as error:  # pyright: ignore[reportGeneralTypeIssues]
+            code = _complain(error.format_message())
+        except (KeyboardInterrupt, typer.Abort):
+            code = 130
+        if code == 130:
+            typer.echo("neurorama: stopped", err=True)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(message: str) -> int:
+    typer.echo(f"neurorama: {' '.join(message.split())}", err=True)
+    return 2
+
+
+app = typer.Typer(
+    cls=_Group,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data_app = typer.Typer(help="Lists the data that exhibits can run on, and adds your own.", rich_markup_mode=None)
+kernel_app = typer.Typer(help="Puts the Neurorama kernel where Jupyter finds it.", rich_markup_mode=None)
+app.add_typer(data_app, name="data")
+app.add_typer(kernel_app, name="kernel")
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Key = Annotated[str, typer.Argument(metavar="KEY", help="area/slug, or a slug.", show_default=False)]
+Keys = Annotated[list[str] | None, typer.Argument(metavar="KEY", help="area/slug, or a slug.", show_default=False)]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KNOB=VALUE", help="Turn a knob; may be repeated.")]
+
+
+# Words on the screen
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def _print_table(rows: Iterable[Sequence[str]]) -> None:
+    """Columns one under the other, never cut, so that they can be read, searched and piped."""
+    cells = [tuple(rows_cells) for rows_cells in rows]
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    for row in cells:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+def _print_text(heading: str, text: str) -> None:
+    typer.echo()
+    typer.secho(heading, bold=True)
+    typer.echo(fill(text, 100))
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr, where that is a screen; call what it gives with (done, of)."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    screen = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
+        task = progress.add_task(escape(what), total=None)
+        yield lambda done, of: progress.update(task, completed=done, total=of)
+
+
+def _final(frames: Iterable[Frame]) -> dict[str, float]:
+    """The last number of every curve."""
+    return {name: value for frame in frames for name, value in frame.values.items() if isinstance(value, int | float)}
+
+
+def _print_metrics(metrics: Mapping[str, float]) -> None:
+    from .trace import split
+
+    names = [split(name) for name in metrics]
+    arms = list(dict.fromkeys(arm for _, arm in names))
+    rows: dict[str, dict[str, str]] = {}
+    for (series, arm), value in zip(names, metrics.values()):
+        rows.setdefault(series, {})[arm] = _number(value)
+    _print_table([("", *arms), *((series, *(cells.get(arm, "") for arm in arms)) for series, cells in rows.items())])
+
+
+# The catalogue
+
+
+def _facts(row: catalogue.Row) -> dict[str, Any]:
+    return {"key": row.key, "name": row.name, "title": row.title, "built": row.built, "idea": row.idea}
+
+
+def _print_rows(rows: list[catalogue.Row], as_json: bool) -> None:
+    if as_json:
+        _print_json([_facts(row) for row in rows])
+        return
+    _print_table(("●" if row.built else "○", row.key, row.name, row.title) for row in rows)
+    typer.echo(f"{len(rows)} papers, {sum(row.built for row in rows)} built (●), the others planned (○)", err=True)
+
+
+@app.callback(invoke_without_command=True, no_args_is_help=False)
+def _start(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
+    """Neurorama: a hall of working models of neural network papers."""
+    if version:
+        from . import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command("list")
+def list_(
+    area: Annotated[str, typer.Option(help="Only this area.")] = "",
+    built: Annotated[bool, typer.Option("--built", help="Only papers that can be run.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Lists the papers of the catalogue."""
+    if area and area not in {known.slug for known in catalogue.areas()}:
+        from .errors import nearest
+
+        raise InputError(f"no area is called {area!r}; {nearest(area, [known.slug for known in catalogue.areas()])}")
+    rows = [row for row in catalogue.papers() if (not area or row.area == area) and (row.built or not built)]
+    _print_rows(rows, as_json)
+
+
+@app.command()
+def search(
+    words: Annotated[list[str], typer.Argument(help="Words of a name, title, idea, area or kernel.")],
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Searches the papers; typing errors are forgiven."""
+    _print_rows(catalogue.search(" ".join(words), limit), as_json)
+
+
+@app.command()
+def show(key: Key, as_json: Json = False) -> None:
+    """Shows what is known of a paper, its knobs, and its verdict."""
+    from .verdicts import read_verdicts
+
+    row, paper = catalogue.row(key), catalogue.paper(key)
+    verdict = read_verdicts().get(row.key)
+    relations = catalogue.related(key)
+    links = {
+        "improves on": relations.improves_on,
+        "compared with": relations.compared_with,
+        "improved by": relations.improved_by,
+        "same arena": relations.same_arena,
+        "shares a kernel": relations.shares_kernel[:6],
+    }
+    named = {what: [one if isinstance(one, str) else one.key for one in those] for what, those in links.items()}
+    knobs = catalogue.load(key).params.model_json_schema()["properties"] if row.built else {}
+    if as_json:
+        facts = {
+            **_facts(row),
+            **paper.model_dump(),
+            "mechanism": row.mechanism,
+            "claim": row.claim,
+            "relations": named,
+        }
+        _print_json({**facts, "knobs": knobs, "verdict": verdict and verdict.model_dump()})
+        return
+    typer.secho(f"{paper.name}: {paper.title}", bold=True)
+    where = ", ".join(str(fact) for fact in (paper.authors, paper.venue, paper.year) if fact)
+    for line in (where, paper.url, f"{row.key} ({'built' if row.built else 'planned'}, {row.fidelity})"):
+        if line:
+            typer.echo(line)
+    for heading, text in (("Idea", row.idea), ("Mechanism", row.mechanism), ("Claim", row.claim)):
+        _print_text(heading, text)
+    if verdict:
+        _print_text("Verdict", _told(verdict))
+    if knobs:
+        _print_text("Knobs", "name, default, what is allowed, what it does")
+        _print_table((name, str(knob["default"]), _allowed(knob), knob["description"]) for name, knob in knobs.items())
+    for what, keys in named.items():
+        if keys:
+            _print_text(what.capitalize(), ", ".join(keys))
+
+
+def _allowed(knob: Mapping[str, Any]) -> str:
+    if "sources" in knob:
+        return ", ".join([*knob["sources"], *(["mine/..."] if knob["own"] else [])])
+    if "enum" in knob:
+        return ", ".join(map(str, knob["enum"]))
+    return f"{knob['minimum']} to {knob['maximum']}" if "minimum" in knob else "true, false"
+
+
+# Running and judging
+
+
+def _knobs(settings: Iterable[str] | None, seed: int | None, source: str) -> dict[str, Any]:
+    knobs: dict[str, Any] = {}
+    for setting in settings or ():
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise InputError(f"--set {setting!r}: write KNOB=VALUE")
+        knobs[name.strip()] = value.strip()
+    if seed is not None:
+        knobs["seed"] = seed
+    if source:
+        knobs["source"] = source
+    return knobs
+
+
+Seed = Annotated[int | None, typer.Option(help="Same seed, same trace.", show_default="0")]
+Source = Annotated[str, typer.Option(help="The data to run on, by name.", show_default="the first of its arena")]
+
+
+@app.command()
+def run(key: Key, settings: Set = None, seed: Seed = None, source: Source = "", as_json: Json = False) -> None:
+    """Runs an exhibit and prints how it ended."""
+    from .runner import run as run_
+
+    row, knobs = catalogue.row(key), _knobs(settings, seed, source)
+    exhibit = catalogue.load(key)
+    start = time.perf_counter()
+    with _progress(row.name) as progress:
+        trace = run_(key, knobs, lambda frame: progress(frame.step, frame.of))
+    seconds, margin = time.perf_counter() - start, float(exhibit.claim.margin(trace))
+    metrics = _final(trace.frames)
+    if as_json:
+        facts = {"exhibit": trace.exhibit, "params": dict(trace.params), "frames": len(trace.frames)}
+        _print_json({**facts, "seconds": round(seconds, 2), "metrics": metrics, "margin": margin})
+        return
+    _print_metrics(metrics)
+    typer.echo(f"margin of the claim: {margin:+.4g} ({exhibit.claim.unit}); one seed, not a verdict")
+
+
+def _which(keys: list[str] | None, every: bool) -> list[str]:
+    if bool(keys) == every:
+        raise InputError("name one KEY or more, or say --all")
+    chosen = [catalogue.resolve(key) for key in keys or ()] or [row.key for row in catalogue.built()]
+    for key in chosen:
+        if not catalogue.row(key).built:
+            catalogue.load(key)  # says that it is planned
+    return list(dict.fromkeys(chosen))
+
+
+def _told(verdict: Verdict) -> str:
+    shown, control = verdict.shown, verdict.control
+    return (
+        f"{SIGN[shown.outcome]} {shown.outcome}: {shown.mean:+.4g} [{shown.low:+.4g}, {shown.high:+.4g}] over "
+        f"{len(shown.margins)} seeds; mechanism off: {SIGN[control.outcome]} {control.outcome}, {control.mean:+.4g}; "
+        f"{verdict.seconds:.1f} s a run"
+    )
+
+
+All = Annotated[bool, typer.Option("--all", help="All exhibits.")]
+
+
+@app.command()
+def judge(
+    keys: Keys = None,
+    every: All = False,
+    seeds: Annotated[int | None, typer.Option(min=2, help="How many seeds.", show_default="the claim's own")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Side processes to spread the runs over.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Judges claims over seeds and keeps the verdicts."""
+    from .runner import judge_many
+    from .verdicts import read_verdicts, write_verdicts
+
+    chosen = _which(keys, every)
+    read_verdicts()  # a file that cannot be read is said now, not after the work
+    verdicts: dict[str, Verdict] = {}
+    with _progress("judging") as progress:
+        for key, verdict in judge_many(chosen, seeds, workers, progress):
+            if isinstance(verdict, Exception):
+                typer.echo(f"! {key} cannot be judged: {type(verdict).__name__}: {verdict}", err=True)
+                continue
+            verdicts[key] = verdict
+            write_verdicts({key: verdict})
+            if not as_json:
+                typer.echo(f"{key}: {_told(verdict)}")
+    if as_json:
+        _print_json({key: verdict.model_dump() for key, verdict in sorted(verdicts.items())})
+    if len(verdicts) < len(chosen):
+        raise typer.Exit(1)
+
+
+@app.command()
+def league(
+    arena: Annotated[str, typer.Argument(help="area/arena, e.g. message_passing/nodes.")],
+    source: Source = "",
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same league.")] = 0,
+    steps: Annotated[int | None, typer.Option(min=1, help="Training budget.", show_default="the arena's own")] = None,
+    as_json: Json = False,
+) -> None:
+    """Trains all systems of an arena side by side."""
+    from .runner import league as league_
+
+    metric = catalogue.arena(arena)[0].metric
+    frames = []
+    with _progress(arena) as progress:
+        for frame in league_(arena, source, seed, steps or 0):
+            frames.append(frame)
+            progress(frame.step, frame.of)
+    scores = {name.partition("/")[2]: score for name, score in _final(frames).items() if name.startswith(f"{metric}/")}
+    table = sorted(scores.items(), key=lambda item: -item[1])
+    if as_json:
+        _print_json({"arena": arena, "metric": metric, "seed": seed, "steps": frames[-1].of, "scores": dict(table)})
+        return
+    _print_table([("system", metric), *((name, _number(score)) for name, score in table)])
+
+
+@app.command()
+def check(
+    keys: Keys = None,
+    every: All = False,
+    whole: Annotated[bool, typer.Option("--whole", help="Run all frames, not three, and measure the claim.")] = False,
+) -> None:
+    """Prints what an exhibit still lacks (then exit code 1)."""
+    from .check import faults
+
+    faulty = 0
+    for key in _which(keys, every):
+        found = faults(key, whole)
+        faulty += bool(found)
+        for fault in found or ["keeps the contract"]:
+            typer.echo(f"{key}: {fault}")
+    if faulty:
+        raise typer.Exit(1)
+
+
+@app.command()
+def bench(as_json: Json = False) -> None:
+    """Measures the kernels beside what else one would use."""
+    from . import bench as bench_
+
+    bench_.main(json=as_json)
+
+
+# Data
+
+
+@data_app.command("list")
+def data_list(as_json: Json = False) -> None:
+    """Lists the data by name, and says what is missing."""
+    from . import data
+
+    sources = data.sources()
+    if as_json:
+        names = ("name", "kind", "title", "available", "note")
+        _print_json([{name: getattr(source, name) for name in names} for source in sources])
+        return
+    _print_table(("●" if one.available else "○", one.name, one.kind, one.title, one.note) for one in sources)
+
+
+@data_app.command("add")
+def data_add(
+    file: Annotated[Path, typer.Argument(help="An edge list, CSV, GraphML, GML or JSON node-link file.")],
+    name: Annotated[str, typer.Option(help="What to call it.", show_default="the file's name")] = "",
+) -> None:
+    """Adds a graph of your own; it stays on this machine."""
+    from . import data
+
+    typer.echo(data.add(file, f"{name}{file.suffix}" if name else ""))
+
+
+# Making and taking away
+
+
+@app.command()
+def new(key: Annotated[str, typer.Argument(metavar="AREA/SLUG", help="A paper that is planned.")]) -> None:
+    """Writes the skeleton of an exhibit and of its test."""
+    from .skeleton import write
+
+    for file in write(key):
+        typer.echo(file)
+
+
+@app.command()
+def export(
+    key: Key,
+    file: Annotated[Path, typer.Option("--notebook", metavar="FILE", help="Where to write the notebook.")],
+    settings: Set = None,
+    seed: Seed = None,
+    source: Source = "",
+) -> None:
+    """Writes a notebook with exactly these knobs."""
+    from .notebook import notebook, text
+
+    if not file.parent.is_dir():
+        raise InputError(f"there is no folder {str(file.parent)!r}")
+    file.write_text(text(notebook(key, _knobs(settings, seed, source))), encoding="utf-8")
+    typer.echo(file)
+
+
+@app.command("app")
+def app_(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to serve it.")] = 8501,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "localhost",
+) -> None:
+    """Starts the dashboard and says where it is."""
+    from .hosts import dashboard
+
+    raise typer.Exit(dashboard(host, port))
+
+
+@app.command()
+def lab(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to serve it.")] = 8888,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+) -> None:
+    """Starts JupyterLab on the notebooks, with the Neurorama kernel."""
+    from .hosts import jupyter
+
+    raise typer.Exit(jupyter(port, browser))
+
+
+@kernel_app.command("install")
+def kernel_install(
+    user: Annotated[bool, typer.Option("--user", help="For this user (the default).")] = False,
+    sys_prefix: Annotated[bool, typer.Option("--sys-prefix", help="For this Python environment.")] = False,
+    prefix: Annotated[str, typer.Option(help="For this folder.", show_default=False)] = "",
+) -> None:
+    """Installs the kernel "Neurorama": this Python, for every Jupyter that looks there."""
+    from .hosts import install_kernel
+
+    if user + sys_prefix + bool(prefix) > 1:
+        raise InputError("--user, --sys-prefix and --prefix: say one of them")
+    typer.echo(install_kernel(sys.prefix if sys_prefix else prefix))
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Says what is here, what is missing, and how to get it."""
+    from .doctor import report
+
+    facts = report()
+    if as_json:
+        _print_json([fact._asdict() for fact in facts])
+        return
+    _print_table(("✓" if fact.fine else "✗", fact.what, fact.found, fact.remedy) for fact in facts)

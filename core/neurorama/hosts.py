@@ -1,0 +1,110 @@
+"""The programs that show Neurorama: the dashboard, JupyterLab, and the kernel for it."""
+
+from __future__ import annotations
+
+import errno
+import filecmp
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import places
+from .errors import InputError
+
+KERNEL = "neurorama"
+
+
+def dashboard(host: str, port: int) -> int:
+    """Serves the dashboard until it is stopped; its exit code.
+
+    Raises:
+        InputError: nothing can listen on that address.
+    """
+    _free(host, port, "neurorama app")
+    main = places.app() / "main.py"
+    print(f"Neurorama is at http://{host}:{port} (Ctrl-C stops it)", flush=True)
+    where = [f"--server.address={host}", f"--server.port={port}"]  # the rest is in the app's own config.toml
+    return _serve([sys.executable, "-m", "streamlit", "run", str(main), *where])
+
+
+def jupyter(port: int, browser: bool) -> int:
+    """Serves JupyterLab on the notebooks until it is stopped; its exit code.
+
+    Raises:
+        InputError: nothing can listen on that port.
+    """
+    _free("localhost", port, "neurorama lab")
+    if kernel() is None:
+        install_kernel(sys.prefix)
+    folder = places.notebooks() if places.root() else _copies(Path.cwd() / "neurorama-notebooks")
+    print(f"JupyterLab is on {folder} (Ctrl-C stops it)", flush=True)
+    flags = ["--ip=localhost", f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"]
+    if not browser:
+        flags.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:  # in a container
+        flags.append("--allow-root")
+    return _serve([sys.executable, "-m", "jupyterlab", *flags])
+
+
+def _copies(folder: Path) -> Path:
+    """The shipped notebooks, in a folder where they may be changed; what was changed there is left as it is."""
+    folder.mkdir(exist_ok=True)
+    for shipped in sorted(places.notebooks().glob("*.ipynb")):
+        own = folder / shipped.name
+        if not own.exists():
+            shutil.copyfile(shipped, own)
+        elif not filecmp.cmp(shipped, own, shallow=False):
+            print(f"{own.name} was changed; it is left as it is", flush=True)
+    return folder
+
+
+def _free(host: str, port: int, command: str) -> None:
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise InputError(f"port={port} is in use; try `{command} --port {port + 1}`") from None
+        if error.errno == errno.EACCES:
+            raise InputError(f"port={port} is not for everyone to use; take one above 1023") from None
+        raise InputError(f"host={host!r} is not an address of this machine; try localhost") from None
+
+
+def _serve(command: Sequence[str]) -> int:
+    """Runs a server in the foreground; Ctrl-C reaches it as well, and it is given the time to end."""
+    with subprocess.Popen(command) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
+
+
+def kernel() -> str | None:
+    """Where Jupyter finds the kernel named Neurorama, or None."""
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    try:
+        return KernelSpecManager().get_kernel_spec(KERNEL).resource_dir
+    except NoSuchKernel:
+        return None
+
+
+def install_kernel(prefix: str = "") -> str:
+    """Installs this Python as the kernel "Neurorama" under `prefix`, or for the user; where it went.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    from ipykernel.kernelspec import install
+
+    try:
+        return install(kernel_name=KERNEL, display_name="Neurorama", user=not prefix, prefix=prefix or None)
+    except OSError as error:
+        raise InputError(f"the kernel cannot be written to {prefix or 'the user folder'!r}: {error.strerror}") from None

@@ -1,0 +1,194 @@
+"""Representations and rasters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..trace import Points
+from .base import Array, Renderer, axis, bar, count, limits, number, text
+from .graphs import line_of
+from .projection import Projection, fit, kept
+from .theme import QUANTITY, SHADES, SIGNED, Theme, class_scale
+
+MANY = 3_000  # more dots than this go to WebGL
+NAMED = 25  # items whose names are written beside them
+
+
+class Representations(Renderer):
+    """Points: one dot per item; wider than two, the first two principal components of the whole run."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.fits: dict[tuple[str, int], Projection] = {}
+        for arm, line in self.lines.items():
+            for width in {points.x.shape[1] for points in line.values if points.x.shape[1] > 2}:
+                self.fits[arm, width] = fit([points.x for points in line.values if points.x.shape[1] == width])
+        every = list(self.every())
+        flat = [self._flat(arm, points) for arm, line in self.lines.items() for points in line.values]
+        self.strip = all(points.x.shape[1] == 1 for points in every)
+        self.span = [limits(x[:, i] for x in flat) for i in (0, 1)]
+        if self.strip:
+            self.span[1] = [-1.0, 1.0]
+        quantities = [points.values for points in every if points.values is not None and points.classes is None]
+        self.quantity = limits(quantities, 0)
+        if quantities and self.quantity[0] < 0 < self.quantity[1]:
+            reach = max(map(abs, self.quantity))
+            self.quantity = [-reach, reach]
+        labels = [int(points.classes.max()) + 1 for points in every if points.classes is not None and len(points.x)]
+        self.shades = min(SHADES, max(labels, default=1))
+        self.linked = any(points.links is not None for points in every)
+
+    def _flat(self, arm: str, points: Points) -> Array:
+        """(n, d) -> (n, 2)"""
+        x = np.asarray(points.x)
+        if x.shape[1] > 2:
+            return self.fits[arm, x.shape[1]](x)
+        if x.shape[1] == 2:
+            return x
+        height = (np.arange(len(x)) * 0.6180339887) % 1 - 0.5  # spreads the dots evenly over the strip
+        return np.stack([x[:, 0] if x.shape[1] else np.zeros(len(x)), height], 1)
+
+    def _names(self, points: Any) -> list[str]:
+        return [str(name) for name in points.names] or [
+            f"{points.items.removesuffix('s')} {i}" for i in range(len(points.x))
+        ]
+
+    def template(self, arms: Sequence[str], theme: Theme, height: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        (arm,) = arms
+        some = self.lines[arm].values[-1]
+        n = len(some.x)
+        size = 10 if n <= 60 else 7.5 if n <= 350 else 5 if n <= 1500 else 3.5
+        if some.classes is None and some.values is not None:
+            scale = SIGNED if self.quantity[0] < 0 else QUANTITY
+            colours = {"colorscale": scale, "cmin": self.quantity[0],
+                       "cmax": self.quantity[1], "showscale": True, "colorbar": bar("", theme)}  # fmt: skip
+        elif some.classes is None:
+            colours = {"color": self.scene.style(arm)[0]}
+        else:
+            colours = {"colorscale": class_scale(self.shades), "cmin": -1.5, "cmax": self.shades - 0.5}
+        rim = 0.6 * (
+            some.classes is None and some.values is not None
+        )  # the ends of the scale are near the panel's tone
+        dots: dict[str, Any] = {
+            "type": "scattergl" if n > MANY else "scatter", "mode": "markers", "hoverinfo": "text",
+            "marker": {"size": size, "opacity": 0.9, "line": {"color": theme.ink, "width": rim}, **colours},
+        }  # fmt: skip
+        if some.names and n <= NAMED and max(len(str(name)) for name in some.names) <= 18:
+            dots |= {"mode": "markers+text", "text": [text(name) for name in some.names], "cliponaxis": False,
+                     "textposition": "top center", "textfont": {"size": 10, "color": theme.soft}}  # fmt: skip
+        links = {"type": "scatter", "mode": "lines", "hoverinfo": "skip", "line": {"color": theme.edge, "width": 1}}
+        x, y = some.axes or ("component 1", "component 2")
+        layout = {"xaxis": axis(x, self.span[0]), "yaxis": axis(y, self.span[1])}
+        if self.strip:
+            layout = {"xaxis": axis(some.axes[0] if some.axes else "value", self.span[0]),
+                      "yaxis": {"visible": False, "range": self.span[1], "autorange": False},
+                      "margin": {"l": 12, "r": 12, "t": 8, "b": 40}}  # fmt: skip
+        return [links, dots] if self.linked else [dots], layout
+
+    def patches(self, arms: Sequence[str], at: int) -> list[dict[str, Any]]:
+        (arm,) = arms
+        points = self.lines[arm].at(at)
+        if points is None:
+            return [{"x": [], "y": []}] * (1 + self.linked)
+        where = self._flat(arm, points).astype(np.float32)
+        said = [text(name) for name in self._names(points)]
+        marker: dict[str, Any] = {}
+        if points.classes is not None:
+            classes = np.asarray(points.classes)
+            marker["color"] = np.where(classes < 0, -1, classes % self.shades)
+            said = [f"{name}<br>class {label}" for name, label in zip(said, classes.tolist())]
+        elif points.values is not None:
+            marker["color"] = points.values
+            said = [f"{name}<br>{number(value)}" for name, value in zip(said, points.values.tolist())]
+        if points.wrong is not None:
+            marker["line"] = {"width": np.where(points.wrong, 2, 0.6 * (points.classes is None))}
+            said = [f"{name}{'<br>a mistake' * wrong}" for name, wrong in zip(said, points.wrong.tolist())]
+        drawn: list[dict[str, Any]] = [{"x": where[:, 0], "y": where[:, 1], "hovertext": said, "marker": marker}]
+        if self.linked:
+            links = np.zeros((0, 2), int) if points.links is None else np.asarray(points.links)
+            drawn.insert(0, line_of(where[links[:, 0]], where[links[:, 1]]))
+        return drawn
+
+    def note(self, arms: Sequence[str], at: int) -> str:
+        (arm,) = arms
+        points = self.lines[arm].at(at)
+        if points is None or points.x.shape[1] <= 2:
+            return ""
+        share = kept(points.x, self._flat(arm, points))
+        said = f"{points.x.shape[1]} dimensions, projected once for the whole run (PCA)"
+        if share is not None:
+            said += f"; {share:.0%} of neighbours kept".replace("%", " %")
+        return said + ("; same scale in all arms." if len(self.lines) > 1 else ".")
+
+    def says(self, arms: Sequence[str], at: int) -> str:
+        points = self.lines[arms[0]].at(at)
+        said = f"{count(len(points.x), 'dot')} of {self.series}"
+        if points.classes is not None and len(points.x):
+            said += f", coloured by {len(np.unique(points.classes))} classes"
+        if points.wrong is not None:
+            said += f", {count(int(np.sum(points.wrong)), 'mistake')}"
+        flat = self._flat(arms[0], points)
+        flat = flat[np.isfinite(flat).all(1)]
+        if len(flat) and not self.strip:
+            share = np.ptp(flat, axis=0) / [self.span[0][1] - self.span[0][0], self.span[1][1] - self.span[1][0]]
+            said += f", spread over {float(share.max()):.0%} of the picture".replace("%", " %")
+        return said
+
+
+class Rasters(Renderer):
+    """Events: a mark for each event, time to the right, one row per unit."""
+
+    wide = 1.3
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        every = list(self.every())
+        self.across = limits((events.times for events in every), 0.02)
+        self.units = max(events.num_units for events in every)
+        self.most = max(len(events.times) for events in every)
+        labels = [int(events.classes.max()) + 1 for events in every if events.classes is not None and len(events.times)]
+        self.shades = min(SHADES, max(labels, default=1))
+
+    def template(self, arms: Sequence[str], theme: Theme, height: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        (arm,) = arms
+        some = self.lines[arm].values[-1]
+        row = (height - 50) / max(self.units, 1)
+        look: dict[str, Any] = {
+            "symbol": "line-ns-open",
+            "size": float(np.clip(row * 0.8, 3, 14)),
+            "line": {"width": 1.5},
+        }
+        if self.most > MANY:
+            look = {"symbol": "square", "size": float(np.clip(row * 0.7, 2, 5)), "line": {"width": 0}}
+        if some.classes is None:
+            look["color"] = theme.text(self.scene.style(arm)[0])
+        else:
+            look |= {"colorscale": class_scale(self.shades), "cmin": -1.5, "cmax": self.shades - 0.5}
+        unit = text(some.items.removesuffix("s"))
+        marks = {
+            "type": "scattergl" if self.most > MANY else "scatter", "mode": "markers", "marker": look,
+            "hovertemplate": f"{text(some.time)} %{{x:.4~g}}, {unit} %{{y}}<extra></extra>",
+        }  # fmt: skip
+        return [marks], {
+            "xaxis": axis(some.time, self.across),
+            "yaxis": axis(unit, [-0.7, self.units - 0.3], showgrid=self.units <= 30),
+        }
+
+    def patches(self, arms: Sequence[str], at: int) -> list[dict[str, Any]]:
+        events = self.lines[arms[0]].at(at)
+        if events is None:
+            return [{"x": [], "y": []}]
+        marks: dict[str, Any] = {"x": events.times, "y": events.units}
+        if events.classes is not None:
+            classes = np.asarray(events.classes)
+            marks["marker"] = {"color": np.where(classes < 0, -1, classes % self.shades)}
+        return [marks]
+
+    def says(self, arms: Sequence[str], at: int) -> str:
+        events = self.lines[arms[0]].at(at)
+        return (
+            f"Raster of {count(len(events.times), 'event')} of {events.num_units:,} {events.items} over {events.time}"
+        )

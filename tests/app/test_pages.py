@@ -1,0 +1,376 @@
+"""Every page, as Streamlit runs it, without a browser."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from itertools import islice
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import neurorama
+from neurorama import catalogue, data, places
+from neurorama.runner import Interval, Verdict
+from neurorama.verdicts import read_verdicts, write_verdicts
+from parts import knobs, marks
+from parts.words import plain
+
+BUILT = [row.key for row in catalogue.built()]
+DAGNN = "message_passing/dagnn"
+QUICK = {"exhibit": DAGNN, "steps": "12", "depth": "4"}
+TRIANGLES = b"source,target\nAnn,Bob\nBob,Cid\nCid,Ann\nCid,Dee\nDee,Eve\nEve,Cid\nEve,Eve\n"
+
+
+def open_page(page: str, **query: str) -> AppTest:
+    app = AppTest.from_file(str(places.app() / "main.py"), default_timeout=60).run()
+    if page != "home":
+        app.switch_page(f"views/{page}.py")
+    app.query_params.clear()
+    for name, value in query.items():
+        app.query_params[name] = value
+    return checked(app.run())
+
+
+def checked(app: AppTest) -> AppTest:
+    assert not app.exception, app.exception[0].value
+    return app
+
+
+def until_done(app: AppTest, button: str = "stop") -> AppTest:
+    """Looks again, as the page does by itself, until the job is done."""
+    end = time.monotonic() + 120
+    while any(one.key == button for one in app.button):
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.1)
+        checked(app.run())
+    return app
+
+
+def pictures(app: AppTest) -> Any:
+    return app.get("plotly_chart")
+
+
+def words(app: AppTest) -> str:
+    return "\n".join(str(one.value) for one in [*app.markdown, *app.title, *app.subheader, *app.caption])
+
+
+def button(app: AppTest, key: str) -> Any:
+    return next(one for one in app.button if one.key == key)
+
+
+def one_value(value: str | list[str]) -> str:
+    return value if isinstance(value, str) else value[-1]
+
+
+@pytest.fixture
+def one_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs end after their first frame: these tests look at what is around the picture."""
+    whole = neurorama.frames
+    monkeypatch.setattr(neurorama, "frames", lambda key, params: islice(whole(key, params), 1))
+
+
+# home
+
+
+def test_home_shows_every_paper_once_as_built_or_planned() -> None:
+    app = open_page("home")
+    cards = [one for one in app.get("page_link") if "exhibit=" in one.proto.query_string]
+    keys = {one.proto.query_string for one in cards}
+    assert len(keys) == len(BUILT)
+    table = app.dataframe[0].value
+    assert len(table) == len(catalogue.papers()) - len(BUILT)
+    assert f"{len(BUILT)} run today" in words(app)
+
+
+def test_home_search_forgives_a_typing_error_and_keeps_the_words_in_the_address() -> None:
+    app = open_page("home")
+    app.text_input[0].set_value("dagn").run()
+    assert one_value(app.query_params["q"]) == "dagn"
+    assert "Runs today · 1" in [one.value for one in checked(app).subheader]
+    nothing = open_page("home", q="xqzvwkj")
+    assert "Nothing is called that" in nothing.info[0].value
+
+
+def test_home_shows_one_area_and_tells_of_a_wrong_one() -> None:
+    app = open_page("home")
+    checked(next(one for one in app.selectbox if one.key == "area").set_value("message_passing").run())
+    assert one_value(app.query_params["area"]) == "message_passing"
+    assert set(app.dataframe[0].value["area"]) == {"Message passing"}
+    wrong = open_page("home", area="mesage_passing")
+    assert plain("did you mean 'message_passing'?") in wrong.warning[0].value
+    assert len(wrong.dataframe[0].value) == len(catalogue.papers()) - len(BUILT)
+
+
+# exhibit
+
+
+@pytest.mark.parametrize("key", BUILT)
+@pytest.mark.usefixtures("one_frame")
+def test_every_exhibit_has_a_widget_for_every_knob_and_a_button_for_every_preset(key: str) -> None:
+    app = open_page("exhibit", exhibit=key)
+    exhibit = catalogue.load(key)
+    widgets = [*app.slider, *app.number_input, *app.selectbox, *app.toggle, *app.get("button_group")]
+    assert {one.key for one in widgets} == {f"{key}:{name}" for name in exhibit.params.model_fields}
+    defaults = exhibit.params()
+    for one in [*app.slider, *app.number_input, *app.selectbox, *app.toggle]:
+        assert one.value == getattr(defaults, one.key.partition(":")[2])
+    presets = [one for one in app.button if one.key and one.key.startswith("preset-")]
+    assert len(presets) == len(exhibit.presets)
+    assert app.title[0].value == exhibit.paper.name
+    assert plain(exhibit.claim.statement) in words(app)
+    assert app.code[-1].value.strip()
+    until_done(app)
+    assert not app.error, app.error[0].value
+    assert pictures(app)
+
+
+def test_a_run_goes_to_its_end_on_the_page_and_time_can_be_moved() -> None:
+    app = until_done(open_page("exhibit", **QUICK))
+    assert not app.error
+    assert len(pictures(app)) >= 4
+    last = pictures(app)[0].proto.spec
+    checked(app.select_slider[0].set_value(0).run())
+    assert pictures(app)[0].proto.spec != last
+
+
+def test_the_next_visitor_sees_the_same_run_at_once() -> None:
+    until_done(open_page("exhibit", **QUICK))
+    second = open_page("exhibit", **QUICK)
+    assert not any(one.key == "stop" for one in second.button)
+    assert pictures(second)
+
+
+def test_a_run_can_be_stopped_and_started_again() -> None:
+    app = open_page("exhibit", exhibit=DAGNN, steps="1000")
+    end = time.monotonic() + 60
+    while not pictures(app):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+        checked(app.run())
+    job = app.session_state["on stage"][2]
+    checked(button(app, "stop").click().run())
+    until_done(app)
+    assert job.stopped
+    assert 0 < len(job.frames) < 1000
+    assert any("Stopped after" in one.value for one in app.caption)
+    checked(button(app, "run-button").click().run())
+    again = app.session_state["on stage"][2]
+    assert again is not job
+    again.stop()
+
+
+@pytest.mark.usefixtures("one_frame")
+def test_a_preset_sets_the_knobs_the_address_and_runs() -> None:
+    app = until_done(open_page("exhibit", exhibit=DAGNN, seed="5"))
+    checked(button(app, "preset-breaks").click().run())
+    preset = catalogue.load(DAGNN).presets[knobs.BREAKS]
+    for name, value in preset.knobs.items():
+        assert one_value(app.query_params[name]) == str(value)
+    assert one_value(app.query_params["seed"]) == "5"
+    _, params, _ = app.session_state["on stage"]
+    assert {name: getattr(params, name) for name in preset.knobs} == dict(preset.knobs)
+    assert params.seed == 5
+    assert button(app, "preset-breaks").disabled
+
+
+@pytest.mark.usefixtures("one_frame")
+def test_a_moved_knob_goes_into_the_address_and_waits_for_the_button() -> None:
+    app = until_done(open_page("exhibit", exhibit=DAGNN))
+    slider = next(one for one in app.slider if one.key == f"{DAGNN}:depth")
+    checked(slider.set_value(7).run())
+    assert one_value(app.query_params["depth"]) == "7"
+    assert "The knobs have moved" in app.info[0].value
+    assert app.session_state["on stage"][1].depth == 16
+    checked(button(app, "run-button").click().run())
+    assert app.session_state["on stage"][1].depth == 7
+    until_done(app)
+    assert not app.info
+
+
+@pytest.mark.usefixtures("one_frame")
+def test_bad_knobs_in_the_address_are_told_and_the_good_ones_hold() -> None:
+    app = until_done(open_page("exhibit", exhibit="dagnn", depth="99", hiden="3", seed="4"))
+    told = [one.value for one in app.warning]
+    assert len(told) == 2
+    assert "64" in told[0]
+    assert plain("did you mean 'hidden'?") in told[1]
+    assert next(one for one in app.number_input if one.key.endswith(":seed")).value == 4
+    assert next(one for one in app.slider if one.key.endswith(":depth")).value == 16
+
+
+def test_an_unknown_paper_is_told_with_the_nearest_one_and_markup_is_not_obeyed() -> None:
+    app = open_page("exhibit", exhibit="message_passing/dagn")
+    assert plain("did you mean 'message_passing/dagnn'?") in app.warning[0].value
+    hostile = open_page("exhibit", exhibit="[x](javascript:1)<script>")
+    assert r"\[x\]\(javascript\:1\)\<script\>" in hostile.warning[0].value
+
+
+def test_a_planned_paper_is_told_as_planned() -> None:
+    row = next(row for row in catalogue.papers() if not row.built)
+    app = open_page("exhibit", exhibit=row.key)
+    assert "planned: not built yet" in words(app)
+    assert plain(row.idea) in words(app)
+    assert not pictures(app)
+
+
+@pytest.mark.usefixtures("one_frame")
+def test_a_claim_can_be_judged_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = neurorama.judge
+    monkeypatch.setattr(neurorama, "judge", lambda key, params, watch: judge(key, params, seeds=2, watch=watch))
+    app = until_done(open_page("exhibit", **QUICK))
+    before = read_verdicts()
+    checked(button(app, "judge").click().run())
+    until_done(app, "stop-judging")
+    assert "over 2 seeds" in words(app)
+    assert read_verdicts() == before  # a visitor's judgement is not published
+
+
+@pytest.mark.usefixtures("one_frame")
+def test_a_fault_of_a_run_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(key: str, params: object) -> neurorama.Run:
+        raise RuntimeError("shapes <b>differ</b>")
+
+    monkeypatch.setattr(neurorama, "frames", broken)
+    app = until_done(open_page("exhibit", exhibit=DAGNN))
+    assert app.error[0].value == plain("RuntimeError: shapes <b>differ</b>")
+    assert "Traceback" in app.expander[0].code[0].value
+
+
+# arena
+
+
+def test_a_league_runs_to_its_table() -> None:
+    name = catalogue.arena_of(DAGNN)
+    assert name is not None
+    app = until_done(open_page("arena", arena=name, steps="8", seed="1"))
+    ring, keys = catalogue.arena(name)
+    table = app.dataframe[0].value
+    assert {catalogue.load(key).paper.name for key in keys} <= set(table["system"])
+    assert list(table[ring.metric]) == sorted(table[ring.metric], reverse=True)
+    assert len(table) > len(keys)  # the plain baselines are in it
+    assert len(pictures(app)) == 2
+
+
+def test_a_wrong_arena_and_a_wrong_source_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neurorama, "league", lambda *settings: iter(()))
+    app = open_page("arena", arena="message_passing/node")
+    assert plain("did you mean 'message_passing/nodes'?") in app.warning[0].value
+    app = open_page("arena", arena="message_passing/nodes", source="karat")
+    assert plain("did you mean 'karate'?") in app.warning[0].value
+
+
+# claims
+
+
+@pytest.fixture
+def judged(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Verdict]:
+    """One claim of each verdict, in a file of its own."""
+    monkeypatch.setattr(places, "verdicts", lambda: tmp_path / "verdicts.json")
+    monkeypatch.setattr(marks, "read_verdicts", lambda: written)
+    margins = {"supported": (0.3, 0.4, 0.35), "refuted": (-0.3, -0.4, -0.35), "undecided": (0.3, -0.3, 0.0)}
+    control = Interval.of((0.0, 0.1, -0.1))
+    written = {
+        key: Verdict(
+            exhibit=key,
+            params={},
+            shown=Interval.of(values),
+            control=control,
+            seconds=2.4,
+            version="1",
+            date="2026-01-02T03:04:05+00:00",
+        )
+        for key, values in zip(BUILT, margins.values())
+    }
+    write_verdicts(written)
+    return written
+
+
+def test_claims_are_filtered_by_verdict(judged: dict[str, Verdict]) -> None:
+    app = open_page("claims")
+    assert words(app).count("judged 2026-01-02") == len(judged)
+    for outcome in marks.VERDICTS:
+        some = open_page("claims", verdict=outcome)
+        expected = [key for key, verdict in judged.items() if verdict.outcome == outcome]
+        links = [one.proto.query_string for one in some.get("page_link")]
+        assert [link.replace("%2F", "/") for link in links] == [f"exhibit={key}" for key in expected]
+    wrong = open_page("claims", verdict="suported")
+    assert plain("did you mean 'supported'?") in wrong.warning[0].value
+
+
+@pytest.mark.usefixtures("one_frame")
+def test_a_verdict_is_on_the_card_and_on_the_page_of_its_exhibit(judged: dict[str, Verdict]) -> None:
+    key, verdict = next(iter(judged.items()))
+    assert f"{verdict.outcome}, 3 seeds" in words(open_page("home"))
+    app = open_page("exhibit", exhibit=key)
+    assert f"{verdict.outcome}, 3 seeds" in words(app)
+    assert "about 2 s" in button(app, "run-button").label
+    until_done(app)
+
+
+# your data
+
+
+def upload(app: AppTest, name: str, content: bytes) -> AppTest:
+    return checked(app.file_uploader[0].set_value((name, content, "text/csv")).run())
+
+
+def test_a_graph_is_drawn_measured_used_and_deleted() -> None:
+    app = upload(open_page("data"), "friends.csv", TRIANGLES)
+    (name,) = data.own()
+    assert one_value(app.query_params["graph"]) == name
+    assert {one.label: one.value for one in app.metric}["nodes"] == "5"
+    assert pictures(app)
+    assert plain("self-loop") in words(app)
+    links = [one.proto.query_string for one in app.get("page_link")]
+    assert any("source=mine" in link for link in links)
+    checked(button(app, "delete").click().run())
+    assert data.own() == []
+    assert not pictures(app)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.csv", b""),
+        ("picture.png", b"\x89PNG"),
+        ("pickle.gml", b"\x80\x04K\x01."),
+        ("bytes.csv", b"a,b\n\xff\xfe,c\n"),
+        ("<script>.csv", b"only one column\n"),
+    ],
+)
+def test_a_bad_file_gets_one_line_and_nothing_is_kept(name: str, content: bytes) -> None:
+    app = upload(open_page("data"), name, content)
+    assert len(app.error) == 1
+    assert "\n" not in app.error[0].value
+    assert "<script>" not in app.error[0].value.replace(r"\<script\>", "")
+    assert data.own() == []
+
+
+@pytest.mark.usefixtures("one_frame")
+def test_an_own_graph_is_a_choice_of_an_exhibit_that_takes_it() -> None:
+    name = data.add(TRIANGLES, "friends.csv")
+    app = open_page("exhibit", exhibit=DAGNN, source=name)
+    chosen = next(one for one in app.selectbox if one.key == f"{DAGNN}:source")
+    assert chosen.value == name
+    until_done(app)
+    assert "labels" in app.error[0].value  # the graph has none, and the page says so
+
+
+def test_a_graph_that_is_not_there_is_told() -> None:
+    assert "mine/none" in open_page("data", graph="mine/none").warning[0].value.replace("\\", "")
+
+
+def test_nothing_of_torch_is_imported_for_the_atlas() -> None:
+    code = (
+        "import sys\n"
+        "from streamlit.testing.v1 import AppTest\n"
+        f"app = AppTest.from_file({str(places.app() / 'main.py')!r}, default_timeout=60)\n"
+        f"sys.path.insert(0, {str(places.app())!r})\n"
+        "app.run()\n"
+        "assert not app.exception\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
