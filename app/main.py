@@ -14,7 +14,7 @@ st.set_page_config(page_title="Neurorama", page_icon=str(HERE / "icon.svg"), lay
 st.html(HERE / "style.css")
 st.logo(str(places.assets() / "logo.svg"), size="large")
 
-st.navigation(
+page = st.navigation(
     [
         st.Page("views/home.py", title="Home", icon=":material/home:", url_path="home", default=True),
         st.Page("views/exhibit.py", title="Exhibit", icon=":material/experiment:", url_path="exhibit"),
@@ -23,4 +23,7 @@ st.navigation(
         st.Page("views/data.py", title="Your data", icon=":material/upload_file:", url_path="data"),
     ],
     position="top",
-).run()
+)
+if st.session_state.get("here") != page.url_path:  # whoever arrives on a page sees what its address says, run
+    st.session_state.update(here=page.url_path, wanted="once")
+page.run()

@@ -7,7 +7,7 @@ from html import escape, unescape
 
 import streamlit as st
 
-from neurorama import Verdict, catalogue
+from neurorama import InputError, Verdict, catalogue
 from neurorama.catalogue import Row
 from neurorama.stage.theme import theme as themed
 from neurorama.verdicts import read_verdicts
@@ -26,8 +26,13 @@ FIDELITY = {"full": "full method", "simulated": "simulated", "concept": "concept
 
 @st.cache_data(ttl=5, show_spinner=False)
 def verdicts() -> dict[str, Verdict]:
-    """The last verdict on every judged claim; re-read every few seconds."""
-    return read_verdicts()
+    """The last verdict on every judged claim of an exhibit that is here; re-read every few seconds."""
+    built = {row.key for row in catalogue.built()}
+    try:
+        return {key: verdict for key, verdict in read_verdicts().items() if key in built}
+    except InputError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return {}
 
 
 def outcome(word: str, more: str = "") -> str:
@@ -48,24 +53,29 @@ def duration(found: Verdict | None) -> str:
     return "" if found is None else f":gray-badge[{seconds(found.seconds)} on one core]"
 
 
-def judged(found: Verdict, unit: str) -> None:
-    """How a claim fared: badge, picture, and the numbers in words."""
-    st.markdown(claim(found))
-    drawing(interval(found))
+def numbers(found: Verdict, unit: str) -> str:
+    """Margin and control in words."""
     shown, control = found.shown, found.control
-    st.markdown(
-        f":small[{plain(unit)}: **{signed(shown.mean)}** ({signed(shown.low)} to {signed(shown.high)})  \n"
+    return (
+        f":small[{plain(unit or 'margin')}: **{signed(shown.mean)}** ({signed(shown.low)} to {signed(shown.high)})  \n"
         f"mechanism off: {signed(control.mean)} ({signed(control.low)} to {signed(control.high)}), "
         f"{control.outcome}  \n"
         f":gray[95 % intervals over {len(shown.margins)} seeds · judged {found.date[:10]}]]"
     )
 
 
-def drawing(svg: str) -> None:
-    """A small SVG of ours, its `currentColor` in the ink of the theme."""
-    alt = re.search(r'aria-label="([^"]*)"', svg)
-    ink = themed(st.context.theme.type or "light").ink
-    st.image(svg.replace("currentColor", ink), width="stretch", alt=unescape(alt[1]) if alt else None)
+def theme() -> str:
+    """The theme that the visitor sees: `light` or `dark`."""
+    return st.context.theme.type or "light"
+
+
+def drawing(svg: str) -> str:
+    """Shows a small SVG of ours, its `currentColor` in the ink of the theme; gives back what it says it shows."""
+    label = re.search(r'aria-label="([^"]*)"', svg)
+    says = unescape(label[1]) if label else ""
+    ink = themed(theme()).ink
+    st.image(svg.replace("currentColor", ink), width="stretch", alt=says)
+    return says
 
 
 def group(title: str) -> None:
@@ -92,28 +102,31 @@ def signed(number: float) -> str:
 
 def interval(shown: Verdict) -> str:
     """Margin and control, a line each, as SVG: a bar for the 95 % interval, a tick for the mean, zero dashed."""
-    spans = (("on", shown.shown, BARS[shown.outcome], 7), ("off", shown.control, BARS["undecided"], 4))
+    spans = (
+        ("mechanism on", shown.shown, BARS[shown.outcome], 7),
+        ("mechanism off", shown.control, BARS["undecided"], 4),
+    )
     ends = [0.0, *(end for _, span, _, _ in spans for end in (span.low, span.high))]
     room = (max(ends) - min(ends)) * 0.06 or 1.0
     low, high = min(ends) - room, max(ends) + room
 
     def at(value: float) -> float:
-        return round(36 + 264 * (value - low) / (high - low), 1)
+        return round(84 + 216 * (value - low) / (high - low), 1)
 
     rows = []
     for number, (name, span, colour, thick) in enumerate(spans):
         y = 14 + 22 * number
         left, right, mean = at(span.low), max(at(span.high), at(span.low) + 2), at(span.mean)
         rows.append(
-            f'<text x="26" y="{y + 4}" text-anchor="end">{name}</text>'
-            f'<path d="M36 {y}H300" stroke-opacity="0.2"/>'
+            f'<text x="74" y="{y + 4}" text-anchor="end">{name}</text>'
+            f'<path d="M84 {y}H300" stroke-opacity="0.2"/>'
             f'<path d="M{left} {y}H{right}" stroke="{colour}" stroke-width="{thick}"/>'
             f'<path d="M{mean} {y - 7}V{y + 7}" stroke-width="2.5"/>'
         )
     told = f"mechanism on {signed(shown.shown.mean)}, off {signed(shown.control.mean)}"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 310 60" role="img" aria-label="{escape(told)}" '
-        'stroke="currentColor" stroke-linecap="round" font-family="Inter, sans-serif" font-size="11">'
+        'stroke="currentColor" stroke-linecap="round" font-family="Inter, sans-serif" font-size="10">'
         f'<path d="M{at(0)} 2V46" stroke-dasharray="3 3" stroke-opacity="0.7"/>{"".join(rows)}'
         f'<text x="{at(0)}" y="58" text-anchor="middle">0</text></svg>'
     ).replace("<text ", '<text stroke="none" fill="currentColor" fill-opacity="0.8" ')

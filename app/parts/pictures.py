@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 
 import streamlit as st
@@ -49,18 +48,14 @@ def small(row: Row) -> None:
         st.space(140)
 
 
-def today() -> Row | None:
-    """The exhibit of the day, of those with two pictures."""
-    rows = [row for row in catalogue.built() if picture(row.key, 1)] or catalogue.built()
-    return rows[date.today().toordinal() % len(rows)] if rows else None
+def front() -> Row | None:
+    """The exhibit that the atlas opens on: the first of the hall with two pictures."""
+    return next((row for row in catalogue.built() if picture(row.key, 1)), None)
 
 
 def large(row: Row) -> None:
-    """The method and its baseline side by side."""
-    both = [svg for svg in (picture(row.key, 0), picture(row.key, 1)) if svg]
+    """The method and its baseline side by side, with what each picture shows."""
     with st.container(key="stage", border=True):
-        if both:
-            for column, svg in zip(st.columns(len(both)), both):
-                with column:
-                    drawing(svg)
-        st.caption(f"**{plain(row.name)}**: {plain(row.idea)}")
+        for arm, column in enumerate(st.columns(2, gap="medium")):
+            with column:
+                st.caption(plain(drawing(picture(row.key, arm))))

@@ -17,7 +17,7 @@ from neurorama import Frame, InputError, Run
 
 WORKERS = 2  # runs at the same time; the others wait their turn
 KEPT = 24  # finished runs that stay in memory
-PATIENCE = 30.0  # seconds for which a run goes on while nobody looks at it
+PATIENCE = 90.0  # seconds for which a run goes on while nobody looks at it
 
 
 class Job:
@@ -135,8 +135,8 @@ def pool() -> Pool:
 def on_stage(subject: Hashable, settings: Hashable, work: Callable[[Job], Any]) -> tuple[Any, Job]:
     """The job that this visitor sees, and its settings: these settings' own where it is known or wanted, else the last.
 
-    `work` starts by itself when the visitor comes to another subject; after that where `wanted` is set in the
-    session: "once" (a known job will do) or "again" (from the start, to be watched).
+    `work` starts by itself when the visitor comes to a page or to another subject; after that where `wanted` is set in
+    the session: "once" (a known job will do) or "again" (from the start, to be watched).
     """
     wanted = st.session_state.pop("wanted", None)
     before = st.session_state.get("on stage")

@@ -12,6 +12,7 @@ from neurorama import Frame, Graph, InputError, Trace
 from neurorama.data import GraphData
 from neurorama.stage import Card, Pane, Stage
 
+from .marks import theme
 from .runs import Job, pool
 from .words import count, plain
 
@@ -26,11 +27,6 @@ class Poster:
     views: Mapping[str, str]
     arms: tuple[str, ...] = ()
     time: str = "training step"
-
-
-def theme() -> str:
-    """The theme that the visitor sees."""
-    return st.context.theme.type or "light"
 
 
 def player(job: Job, card: Card) -> None:

@@ -22,6 +22,7 @@ class Text:
     left_out: str
     code: str
     statement: str  # what it claims
+    unit: str  # what its margin is measured in
 
 
 @st.cache_data(show_spinner=False)
@@ -32,7 +33,7 @@ def text(key: str) -> Text:
     told, _, left_out = (ast.get_docstring(tree) or "").partition(_LEFT_OUT)
     idea, dollars, equations = told.partition("$$")
     mechanism = _blocks(f"{dollars}{equations}".strip())
-    return Text(idea.strip(), mechanism, left_out.strip(), _mechanism(source, tree), _statement(tree))
+    return Text(idea.strip(), mechanism, left_out.strip(), _mechanism(source, tree), *_claim(tree))
 
 
 def _blocks(markdown: str) -> str:
@@ -59,10 +60,10 @@ def _mechanism(source: str, tree: ast.Module) -> str:
     return "\n".join(lines[first:last]).strip()
 
 
-def _statement(tree: ast.Module) -> str:
+def _claim(tree: ast.Module) -> tuple[str, str]:
+    """(statement, unit) of the claim."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Claim":
-            for keyword in node.keywords:
-                if keyword.arg == "statement":
-                    return ast.literal_eval(keyword.value)
-    return ""
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Claim":
+            told = {keyword.arg: keyword.value for keyword in node.keywords}
+            return ast.literal_eval(told["statement"]), ast.literal_eval(told["unit"]) if "unit" in told else ""
+    return "", ""

@@ -9,7 +9,7 @@ import streamlit as st
 from neurorama import catalogue
 from neurorama.errors import nearest
 from parts import address, marks, source
-from parts.words import count, plain, seconds
+from parts.words import count, plain
 
 ALL = "all"
 
@@ -31,14 +31,11 @@ def page() -> None:
     for key, verdict in rows.items():
         with st.container(border=True, key=f"claim-{key.replace('/', '-')}"):
             told, drawn = st.columns([1.6, 1], gap="large", vertical_alignment="center")
-            row = catalogue.row(key)
+            row, text = catalogue.row(key), source.text(key)
             with told:
                 st.page_link("views/exhibit.py", label=f"**{plain(row.name)}**", query_params={"exhibit": key})
-                st.markdown(plain(source.text(key).statement))
-                st.markdown(
-                    f"{marks.claim(verdict)} :gray-badge[mechanism off: {verdict.control.outcome}] "
-                    f":small[:gray[judged {verdict.date[:10]} · {seconds(verdict.seconds)} a run]]"
-                )
+                st.markdown(f"{plain(text.statement)}  \n{marks.claim(verdict)}")
+                st.markdown(marks.numbers(verdict, text.unit))
             with drawn:
                 marks.drawing(marks.interval(verdict))
     unjudged = [row for row in catalogue.built() if row.key not in found]

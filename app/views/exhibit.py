@@ -154,7 +154,9 @@ def _judgement(key: str, exhibit: Exhibit[Any], params: Params) -> None:
     if verdict is None:
         st.markdown(marks.claim(None))
     else:
-        marks.judged(verdict, exhibit.claim.unit or "margin")
+        st.markdown(marks.claim(verdict))
+        marks.drawing(marks.interval(verdict))
+        st.markdown(marks.numbers(verdict, exhibit.claim.unit))
         if not usual and job is None:
             st.caption("Judged at the usual knobs, not at yours.")
     again = "Judge it again" if verdict and usual else "Judge it now" if usual else "Judge it at your knobs"

@@ -32,28 +32,27 @@ def page() -> None:
 
 
 def hero() -> None:
-    """One exhibit of today, large, and what this place is."""
-    row = pictures.today()
-    with st.container(key="hero"):
-        told, shown = st.columns([1, 1.5], gap="large", vertical_alignment="center")
-        with told:
-            st.title("A hall of working models", anchor=False)
-            st.markdown(
-                "Each paper is a small, faithful network that learns while you watch, beside its baseline, "
-                "with a claim that is judged and can fail."
+    """What this place is, beside a picture."""
+    row = pictures.front()
+    told, shown = st.columns([1, 1.6], gap="large", vertical_alignment="center")
+    with told:
+        st.title("A hall of working models", anchor=False)
+        st.markdown(
+            "Each paper is a small, faithful network that learns while you watch, beside its baseline, "
+            "with a claim that is judged and can fail."
+        )
+        built, total = len(catalogue.built()), len(catalogue.papers())
+        st.markdown(f":small[:gray[{count(total, 'paper')} · {built} run today · the others are planned]]")
+        if row is not None:
+            st.page_link(
+                "views/exhibit.py",
+                label=f"**See {plain(row.name)} learn**",
+                icon=":material/play_circle:",
+                query_params={"exhibit": row.key},
             )
-            built, total = len(catalogue.built()), len(catalogue.papers())
-            st.markdown(f":small[:gray[{count(total, 'paper')} · {built} run today · the others are planned]]")
-            if row is not None:
-                st.page_link(
-                    "views/exhibit.py",
-                    label=f"**Open {plain(row.name)}**",
-                    icon=":material/play_circle:",
-                    query_params={"exhibit": row.key},
-                )
+    if row is not None:
         with shown:
-            if row is not None:
-                pictures.large(row)
+            pictures.large(row)
 
 
 def finder() -> tuple[str, str]:

@@ -19,7 +19,10 @@ IntArray = NDArray[np.int64]
 
 
 def _copy(value: ArrayLike, dtype: type, ndim: int, what: str) -> NDArray[Any]:
-    array = np.array(np.asarray(value), dtype=dtype)  # a copy, always
+    if isinstance(value, np.ndarray) and not value.flags.writeable and value.dtype == dtype:
+        array = value  # nobody can change it: frames share what stays the same, such as a graph's edges
+    else:
+        array = np.array(np.asarray(value), dtype=dtype)
     if array.ndim != ndim:
         raise ValueError(f"{what} must have {ndim} dimension(s), not shape {array.shape}")
     array.setflags(write=False)

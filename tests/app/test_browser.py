@@ -22,6 +22,11 @@ ARGUMENTS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 
+PICTURES = (
+    "[...document.querySelectorAll('.st-key-stage .js-plotly-plot .main-svg:first-of-type')]"
+    ".map(svg => svg.getBoundingClientRect()).filter(box => box.height > 100)"
+)
+
 
 def chromium() -> str:
     """The path of a Chromium, the system's or Playwright's."""
@@ -76,8 +81,8 @@ def test_an_exhibit_runs_and_shows_its_picture(server: str) -> None:
         page.on("request", lambda sent: elsewhere.append(sent.url) if not _ours(sent.url, server) else None)
 
         page.goto(f"{server}/?exhibit=message_passing/dagnn&steps=20&depth=4")
-        page.wait_for_selector(".st-key-stage .js-plotly-plot .main-svg")
         page.wait_for_selector(".st-key-time")
+        page.wait_for_function(f"{PICTURES}.some(box => box.top < innerHeight)")  # above the fold, nothing clicked
         assert page.locator("h1").inner_text() == "DAGNN"
         assert "depth=4" in page.url
 
@@ -89,8 +94,7 @@ def test_an_exhibit_runs_and_shows_its_picture(server: str) -> None:
         page.get_by_role("button", name="Run it yourself").click()
         page.wait_for_selector("text=The knobs have moved", state="detached")
         page.wait_for_selector(".st-key-time")
-        assert page.locator(".st-key-stage .js-plotly-plot").count() >= 4
-        assert page.locator(".st-key-stage .js-plotly-plot .main-svg").first.bounding_box()["y"] < 900
+        page.wait_for_function(f"{PICTURES}.length >= 4")
         assert page.evaluate("document.fonts.check('16px Inter')")
         browser.close()
     assert faults == []

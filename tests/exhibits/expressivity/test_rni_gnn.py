@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch_geometric.nn import GraphConv
+from torch_geometric.nn import GraphConv, global_mean_pool
 
 from neurorama import InputError, data
 from neurorama.exhibits.expressivity.arena import GNN, GRAPHS, Batch, regular_graphs
@@ -48,19 +48,23 @@ def test_the_plain_network_gives_all_of_them_one_answer(graphs: data.GraphSet) -
         assert method(batch).std(0).min() > 1e-3
 
 
-def test_a_round_is_graph_convolution(graphs: data.GraphSet) -> None:
+def test_the_network_is_graph_convolution_norm_and_mean(graphs: data.GraphSet) -> None:
+    """Layer by layer with PyG's parts, from the noise to the logits, settled as it is before each test."""
     batch = Batch.of(graphs.graphs, graphs.y)
     torch.manual_seed(0)
-    system = GNN(1, 8, 2, depth=1).eval()
-    reference = GraphConv(8, 8)
-    reference.lin_root.weight, reference.lin_rel.weight = system.own[0].weight, system.others[0].weight
-    reference.lin_rel.bias = system.own[0].bias
-    reference.lin_root.bias = None
-    h = torch.randn(len(batch.x), 8)
+    system = RandomGNN(1, Knobs(hidden=8, depth=2, share=0.5), 2)
+    system.settle([batch])
+    noise = torch.randn(len(batch.x), 4)
+    system.noise = lambda count: noise
     edges = torch.stack([batch.near.col.long(), batch.near.row])
-    torch.testing.assert_close(
-        system.own[0](h) + batch.near @ system.others[0](h), reference(h, edges), atol=1e-5, rtol=1e-5
-    )
+    h = torch.cat([noise, system.embed(batch.x)[:, 4:]], dim=1)
+    for own, others, norm in zip(system.own, system.others, system.norms):
+        conv = GraphConv(8, 8)
+        conv.lin_root.weight, conv.lin_rel.weight, conv.lin_rel.bias = own.weight, others.weight, own.bias
+        h = conv(h, edges)
+        h = ((h - norm.running_mean) / (norm.running_var + norm.eps).sqrt() * norm.weight + norm.bias).relu()
+    expected = system.read(global_mean_pool(h, batch.graph))
+    torch.testing.assert_close(system(batch), expected, atol=1e-5, rtol=1e-4)
 
 
 @settings(max_examples=10, deadline=None)

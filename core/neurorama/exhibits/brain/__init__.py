@@ -1,4 +1,4 @@
 """Brain-inspired
 
-Spikes, predictive coding, forward-forward, local learning.
+Spikes, predictions and local rules: learning as neurons might do it, without sending errors backwards.
 """

@@ -36,7 +36,7 @@ PAPER = Paper(
     url="https://arxiv.org/abs/2405.05231",
 )
 NODES, BATCHES = 2**15, 24  # nodes of the graph, mini-batches in an epoch
-ARMS = ("DiskGNN", "optimal cache (Ginex)", "LRU cache", "partitions (MariusGNN)")
+ARMS: tuple[str, ...] = ("DiskGNN", "optimal cache (Ginex)", "LRU cache", "partitions (MariusGNN)")
 
 
 class Knobs(Params):

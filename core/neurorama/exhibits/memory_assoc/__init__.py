@@ -1,4 +1,4 @@
 """Memory
 
-Hopfield, associative, episodic, key-value.
+Show a fragment, get back the whole. Associative memories, episodic stores and how much fits into them.
 """

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import final
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from neurorama import Arena, Graph, Points, Trace, Value, data, descend
 from neurorama.kernels.propagation import Adjacency, normalised
 
-DRAWN = 500  # nodes of the largest graph that is drawn whole at every step
-
 VIEWS = {
-    "graph": "Predicted class of each node; a dark ring marks a mistake, a thick rim a node whose label was given.",
+    "graph": "Predicted class of each node; a ring marks a mistake, a thick rim a node whose label was given.",
     "representation": "The nodes' logits, coloured by true class: are the classes apart, or blurred into one point?",
     "test accuracy": "All arms have the same graph, labels and budget.",
     "validation accuracy": "On nodes set aside to choose the step at which an arm is judged.",
@@ -43,6 +43,13 @@ class NodeTask:
     def y(self) -> Tensor:
         assert self.graph.y is not None
         return self.graph.y
+
+    @cached_property
+    def edges(self) -> np.ndarray:
+        """`edge_index` as frames share it: read-only."""
+        edges = self.graph.edge_index.numpy().copy()
+        edges.setflags(write=False)
+        return edges
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -123,15 +130,12 @@ class NodeClassification(Arena[nn.Module, NodeTask]):
         logits = self.logits(system, data)
         guess = logits.argmax(1)
         wrong, names = guess != data.y, data.graph.names
-        shown: dict[str, Value] = {
+        return {
+            f"graph/{arm}": Graph(data.edges, len(guess), guess, wrong=wrong, train=data.train, names=names),
             f"representation/{arm}": Points(logits, data.y, wrong=wrong, items="nodes", names=names),
             f"distance between nodes/{arm}": spread(logits),
             f"validation accuracy/{arm}": self._accuracy(logits, data, data.val),
         }
-        if len(guess) <= DRAWN:
-            drawn = Graph(data.graph.edge_index, len(guess), guess, wrong=wrong, train=data.train, names=names)
-            shown[f"graph/{arm}"] = drawn
-        return shown
 
 
 def spread(h: Tensor) -> float:

@@ -1,0 +1,112 @@
+"""The bench: both sides agree, the check can fail, and what is printed is what was measured. Speed is not tested."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from neurorama import bench
+
+
+@pytest.fixture(autouse=True)
+def no_side_processes(monkeypatch):
+    """Memory is measured in processes of its own, which take seconds each; one test does it in this one."""
+    monkeypatch.setattr(bench, "_peak_of", lambda duel, side, quick: None)
+
+
+@pytest.mark.parametrize("duel", bench.DUELS, ids=lambda duel: duel.name)
+def test_both_sides_give_the_same_answer(duel):
+    result = bench.fight(duel, quick=True, repeats=2)
+    assert 0 <= result.gap <= duel.allowed
+    assert result.ours > 0
+    assert result.theirs > 0
+    assert result.ratio == pytest.approx(result.theirs / result.ours)
+    assert result.met is (None if duel.aim is None else result.ratio >= duel.aim)
+
+
+WRONG = {
+    "propagation": lambda out: out + 0.1,
+    "propagation, with gradient": lambda out: torch.cat([out[:1], 1.1 * out[1:]]),
+    "colour refinement, many graphs": lambda classes: [0, *range(len(classes) - 1)],
+    "colour refinement, large graphs": lambda classes: [0, 1],
+    "scan, with gradient": lambda out: out.roll(1, dims=2),
+    "explainer": lambda masks: [mask.roll(1) for mask in masks],
+}
+
+
+@pytest.mark.parametrize("duel", bench.DUELS, ids=lambda duel: duel.name)
+def test_a_wrong_answer_is_an_error(duel):
+    def wrong(data):
+        call = duel.ours(data)
+        return lambda: WRONG[duel.name](call())
+
+    with pytest.raises(RuntimeError, match="apart"):
+        bench.fight(dataclasses.replace(duel, ours=wrong), quick=True)
+
+
+def test_ratio_is_of_medians_and_sides_take_turns(monkeypatch):
+    turns = []
+    seconds = {"ours": iter([9.0, 1.0, 5.0, 2.0]), "theirs": iter([9.0, 30.0, 4.0, 6.0])}
+
+    def timed(call):
+        result = call()
+        return next(seconds[turns[-1]]), result
+
+    def side(name):
+        def prepare(data):
+            def call():
+                turns.append(name)
+                return data
+
+            return call
+
+        return prepare
+
+    duel = bench.Duel("d", "r", lambda: 1, side("ours"), side("theirs"), lambda data, a, b: 0.0, {}, {}, aim=4)
+    monkeypatch.setattr(bench, "_timed", timed)
+    result = bench.fight(duel, repeats=3)
+    assert (result.ours, result.theirs, result.ratio, result.met) == (2.0, 6.0, 3.0, False)
+    assert (result.first_ours, result.first_theirs) == (9.0, 9.0)
+    assert turns[-6:] == ["ours", "theirs"] * 3
+
+
+def test_printed_json_is_what_was_measured(monkeypatch, capsys):
+    monkeypatch.setattr(bench, "DUELS", bench.DUELS[:1])
+    threads = torch.get_num_threads()
+    bench.main(json=True, quick=True)
+    told = json.loads(capsys.readouterr().out)
+    assert torch.get_num_threads() == threads
+    assert told["machine"]["torch"] == str(torch.__version__)
+    assert told["machine"]["torch threads"] == 1
+    (duel,) = [bench.Result(**duel) for duel in told["duels"]]
+    assert duel.name == "propagation"
+
+
+def test_the_table_says_whether_an_aim_was_met(monkeypatch, capsys):
+    one = bench.fight(bench.DUELS[0], quick=True, repeats=2)
+    results = [one.model_copy(update={"ratio": 7.0, "met": True}), one.model_copy(update={"ratio": 2.0, "met": False})]
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(bench, "measure", lambda quick: results)
+    bench.main()
+    printed = capsys.readouterr().out
+    assert "5, met" in printed
+    assert "5, not met" in printed
+    assert bench.machine()["cpu"].split()[0] in printed
+
+
+def test_memory_is_that_of_the_first_result(monkeypatch):
+    """A side that holds 200 MiB more shows 200 MiB more, whatever the data and the libraries take."""
+
+    def hungry(data):
+        return lambda: torch.ones(200 * 2**18).sum()
+
+    duel = dataclasses.replace(bench.DUELS[0], name="hungry", theirs=hungry)
+    monkeypatch.setattr(bench, "DUELS", (duel,))
+    if not (bench._HERE / "clear_refs").exists():
+        pytest.skip("needs Linux")
+    threads = torch.get_num_threads()
+    little, much = bench._weigh("hungry", "ours", True), bench._weigh("hungry", "theirs", True)
+    torch.set_num_threads(threads)
+    assert little < 50
+    assert 190 < much < 250
