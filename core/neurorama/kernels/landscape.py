@@ -11,13 +11,53 @@ $$B(a) = -\int_0^1 g(a, s)\; d^\top H(\theta(s))\, d\; ds, \qquad g(a, s) = \min
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 Loss = Callable[[Tensor], Tensor]  # a flat weight vector (p,) -> a scalar
+
+
+def sizes_of(widths: Sequence[int]) -> list[int]:
+    """How many of the flat weights belong to each layer of a network of these widths, biases included."""
+    return [(a + 1) * b for a, b in zip(widths, widths[1:])]
+
+
+def tanh_network(
+    theta: Float[Tensor, "*b p"], x: Float[Tensor, "*b n i"], widths: Sequence[int]
+) -> Float[Tensor, "*b n o"]:
+    """A tanh network whose weights are one flat vector: smooth in them, as the integral above wants it."""
+    h, last = x, len(widths) - 2
+    for i, part in enumerate(theta.split(sizes_of(widths), dim=-1)):
+        layer = part.unflatten(-1, (widths[i] + 1, widths[i + 1]))  # the last row is the bias
+        h = h @ layer[..., :-1, :] + layer[..., -1:, :]
+        h = h.tanh() if i < last else h
+    return h
+
+
+def random_start(runs: int, widths: Sequence[int]) -> Float[Tensor, "{runs} p"]:
+    """Weights for `tanh_network`: normal with variance 1 / inputs, biases zero."""
+    parts = []
+    for a, b in zip(widths, widths[1:]):
+        parts += [torch.randn(runs, a * b) / a**0.5, torch.zeros(runs, b)]
+    return torch.cat(parts, dim=1)
+
+
+def plane(
+    a: Float[Tensor, " p"],
+    b: Float[Tensor, " p"],
+    c: Float[Tensor, " p"],
+    x: Float[Tensor, " w"],
+    y: Float[Tensor, " h"],
+) -> Float[Tensor, "h w p"]:
+    """Points of the plane through three: a lies at (-1, 0), b at (1, 0), c somewhere above; unit: half the way from a to b."""
+    right = (b - a) / 2
+    up = c - (a + b) / 2
+    up = up - (up @ right) / right.square().sum().clamp(min=1e-12) * right
+    up = up * right.norm() / up.norm().clamp(min=1e-12)
+    return (a + b) / 2 + x[None, :, None] * right + y[:, None, None] * up
 
 
 def segment(a: Float[Tensor, "*b p"], b: Float[Tensor, "*b p"], s: Float[Tensor, " n"]) -> Float[Tensor, "*b n p"]:

@@ -47,9 +47,8 @@ class MaskedNetworks(nn.Module):
 
     def __init__(self, starts: Sequence[Sequence[Tensor]], masks: Sequence[Sequence[Tensor]]) -> None:
         super().__init__()
-        self.starts = [torch.stack(layer) for layer in zip(*starts)]
         self.masks = [torch.stack(layer) for layer in zip(*masks)]
-        self.weights = nn.ParameterList(start.clone() for start in self.starts)
+        self.weights = nn.ParameterList(torch.stack(layer) for layer in zip(*starts))
         self.biases = nn.ParameterList(torch.zeros(len(w), 1, w.shape[2]) for w in self.weights)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import r2_score
 from torch.utils.flop_counter import FlopCounterMode
 
+import neurorama
 from neurorama.exhibits.experts_modular.arena import BUDGET, REGIONS, Dense
 from neurorama.exhibits.experts_modular.sparse_moe import Knobs, SparseMoE
 
@@ -95,7 +96,7 @@ def test_switches_take_their_penalty_away():
     for knobs in ({"importance": False, "load": False}, {"balance": 0.0}):
         model = moe(experts=5, **knobs)
         model.train()
-        assert float(model(x)[1]) == 0
+        assert float(model(x)[1].detach()) == 0
 
 
 def test_the_gate_starts_even():
@@ -104,6 +105,17 @@ def test_the_gate_starts_even():
     model = SparseMoE(SIZES, Knobs(experts=4, k=1)).train()
     _, chosen, _ = model.gates(torch.randn(4000, 8))
     assert chosen.sum(0).float().sub(1000).abs().max() < 5 * (4000 * 0.25 * 0.75) ** 0.5
+
+
+def test_the_league_is_fought_at_one_budget():
+    """Entry and baseline meet under the same cost, and the mixture has the larger number of parameters."""
+    frames = list(neurorama.league("experts_modular/regions", steps=3))
+    assert {name.partition("/")[2] for name in frames[-1].values} == {"dense", "Sparsely-gated MoE"}
+    task = REGIONS.data("32 regions", 0)
+    dense, entry = REGIONS.baselines(task)["dense"], SparseMoE(task.sizes, Knobs())
+    assert entry.cost <= dense.cost <= BUDGET
+    count = [sum(p.numel() for p in system.parameters()) for system in (dense, entry)]
+    assert count[1] > 5 * count[0]
 
 
 def test_score_is_r2_of_scikit_learn():

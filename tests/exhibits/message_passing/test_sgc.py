@@ -104,8 +104,12 @@ def test_a_short_run_shows_what_is_promised() -> None:
     trace = neurorama.run("sgc", {"steps": 10, "hops": 3, "source": "karate"})
     exhibit = neurorama.catalogue.load("sgc")
     assert {name.split("/")[0] for name in trace.names()} == set(exhibit.views)
-    (first, before), *_, (last, after) = trace.series("work/SGC")
     task = NODES.data("karate", 0)
+    waves = 1 - torch.linalg.eigvalsh(averages(Knobs(), task)[0].dense()).numpy()
+    for hop, (_, curve) in enumerate(trace.series("filter/SGC")):
+        np.testing.assert_allclose(np.sort(curve.x), np.sort(waves), atol=1e-5)
+        np.testing.assert_allclose(curve.y, (1 - curve.x) ** hop, atol=1e-5)
+    (first, before), *_, (last, after) = trace.series("work/SGC")
     features, classes = task.sizes
     assert before == pytest.approx(3 * task.near.col.numel() * features / 1e6)
     assert after - before == pytest.approx((last - first) * 2 * int(task.train.sum()) * features * classes / 1e6)

@@ -125,9 +125,7 @@ def test_rates_are_drawn_from_the_nodes_gaussian(task: LinkTask) -> None:
         rates = net.rates
         for _ in range(400):
             net.memory, net.seen = kept["memory"], kept["seen"]
-            net.rates = replace(
-                rates, count=rates.count.clone(), total=rates.total.clone(), squares=rates.squares.clone()
-            )
+            net.rates = deepcopy(rates)
             net.absorb(*batch_of(task, 600, 800))
             draws.append((net.last["predicted"] - before) / passed)
     drawn = torch.stack(draws)
@@ -154,11 +152,13 @@ def test_scores_know_nothing_of_the_future(cut: int, batch: int, method: bool) -
     )
     changed = replace(task, stream=other)
     net.eval()
+
+    def scores(of: LinkTask) -> tuple[torch.Tensor, torch.Tensor]:
+        hits, misses, _ = zip(*replay(net, of, batch, 2000, of.decoys))
+        return torch.cat(hits), torch.cat(misses)
+
     with torch.no_grad():
-        first, second = (
-            torch.cat([hit for hit, _, _ in replay(net, t, batch, 2000, t.decoys)]) for t in (task, changed)
-        )
-        misses = [torch.cat([miss for _, miss, _ in replay(net, t, batch, 2000, t.decoys)]) for t in (task, changed)]
+        (first, miss), (second, other_miss) = scores(task), scores(changed)
     assert torch.equal(first[:cut], second[:cut])
     whole = -(-(cut + 1) // batch) * batch  # decoys of the batch in which the change falls know nothing of it either
     assert torch.equal(miss[:whole], other_miss[:whole])

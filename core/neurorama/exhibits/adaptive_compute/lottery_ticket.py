@@ -101,7 +101,7 @@ def run(knobs: Knobs) -> Run:
                 scores[name] += [right] if step == when else []
             values = look(net) | {f"test accuracy/{arm}": score for arm, score in zip(ARMS, right)}
             for name, rounds in scores.items():
-                for arm, so_far in zip(ARMS, torch.tensor(rounds).T):
+                for arm, so_far in zip(ARMS, zip(*rounds)):
                     values[f"{name}/{arm}"] = Curve(range(len(rounds)), so_far, "rounds of pruning", "accuracy", True)
             yield Frame(r * knobs.steps + step, total, values)
         mask = prune([w[0].detach() for w in net.weights], mask, knobs)
@@ -140,7 +140,7 @@ EXHIBIT = Exhibit(
         "where it breaks": Preset("Two thirds are left: new weights do as well.", {"rounds": 1, "steps": 1000}),
     },
     fidelity="full",
-    departs="8 rounds of 35 % (the paper: 20 %), each 400 steps of Adam on 1,297 digits; accuracy is read after the last "
-    "step, not where validation loss was lowest. Networks three times as wide show a gap of 0.02, not 0.2.",
+    departs="8 rounds of 35 % (the paper: 20 %), each 400 steps of Adam on 1,297 digits; accuracy is read after the last step, "
+    " not where validation loss was lowest. Networks three times as wide show a gap of 0.02, not 0.2.",
     time="training step over all rounds",
 )

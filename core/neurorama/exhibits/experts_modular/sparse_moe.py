@@ -81,8 +81,8 @@ class SparseMoE(nn.Module):
 
 
 def look(arm: str, moe: SparseMoE, task: RegionTask) -> dict[str, Value]:
-    """Who serves whom, on the test inputs and without noise."""
-    gates, chosen, _ = moe.gates(task.test_x)
+    """Who serves whom, on the test inputs and with the noise of training."""
+    gates, chosen, _ = moe.train().gates(task.test_x)
     share = gates.new_zeros(task.regions, gates.shape[1]).index_add(0, task.test_region, gates)
     some = task.test_region.argsort()[:: len(gates) // 64]
     load, names = chosen.sum(0).float(), [f"expert {i}" for i in range(gates.shape[1])]
@@ -130,7 +130,7 @@ EXHIBIT = Exhibit(
     arms=("MoE", "dense", "MoE, no balance"),
     views={
         "who serves whom": "Hidden regions on the left, experts on the right: does every expert find its own?",
-        "load": "Test inputs that each expert gets; the line is an even share. Without balancing, some get none.",
+        "load": "Test inputs that each expert gets; the line is an even share. Without balancing, some get few.",
         "test R²": "All arms spend the same multiply-adds on an input; 1 is perfect.",
         "CV of load": "Standard deviation of the experts' loads over their mean: 0 is even.",
         "gate": "Each column is one test input: a few bright cells, the other experts are idle.",
@@ -138,7 +138,7 @@ EXHIBIT = Exhibit(
         "loss": "Squared error on the batch, plus the balancing penalties.",
     },
     presets={
-        "32 experts": Preset("Twice the experts: without balancing half of them idle, and it shows.", {"experts": 32}),
+        "32 experts": Preset("Twice the experts, the same work; unbalanced, some never get an input.", {"experts": 32}),
         "4 experts, all on": Preset("Nothing is sparse: hardly better than dense.", {"experts": 4, "k": 4}),
         "no noise": Preset("Experts that were not chosen early never are, penalties or not.", {"noise": False}),
         "where it breaks": Preset("One rule for all inputs: there is nothing to divide.", {"source": "one rule"}),

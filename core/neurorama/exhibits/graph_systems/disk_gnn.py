@@ -130,7 +130,7 @@ EXHIBIT = Exhibit(
     ),
     arms=ARMS,
     views={
-        "disk": "The file that each arm reads; what this mini-batch touched is lit. Scattered, or side by side?",
+        "disk": "The file each arm reads, lit where this mini-batch touched it (partitions: when they change).",
         "pages": "Pages moved so far. DiskGNN starts with what packing cost it; does it pay off?",
         "amplification": "Bytes read for each byte that was needed and not in memory: 1 is no waste.",
         "came from": "Where the features of this mini-batch were found.",

@@ -58,10 +58,8 @@ class Modern:
 
     def recall(self, cues: Tensor) -> Tensor:
         for _ in range(self.updates):
-            if self.softmax:
-                cues = retrieval.update(self.patterns, cues, self.beta)
-            else:
-                cues = cues @ self.patterns.T @ self.patterns / len(self.patterns)
+            hebb = cues @ self.patterns.T @ self.patterns / len(self.patterns)
+            cues = retrieval.update(self.patterns, cues, self.beta) if self.softmax else hebb
         return cues
 
 
@@ -84,8 +82,7 @@ def energies(memory: Modern, task: RecallTask, beta: float) -> dict[str, Curve |
     down = [float(retrieval.energy(memory.patterns, state, beta).mean()) for state in path]
     way = torch.linspace(-0.3, 1.3, 81)
     across = task.patterns[0] + way[:, None] * (task.patterns[1] - task.patterns[0])
-    weights = retrieval.weights(memory.patterns, path[0], beta)[:, :40]
-    weights = pad(weights, (0, 40 - weights.shape[1]))
+    weights = pad(retrieval.weights(memory.patterns, path[0], beta), (0, 40))[:, :40]
     return {
         "energy across/modern": Curve(way, retrieval.energy(memory.patterns, across, beta), "from pattern 1 to 2", "E"),
         "energy of the cues/modern": Curve(range(7), down, "updates", "E", dots=True),
@@ -112,11 +109,9 @@ def run(knobs: Knobs) -> Run:
 
 
 def margin(trace: Trace) -> float:
-    def slope(arm: str) -> float:
-        curve = trace.last(f"capacity/{arm}")
-        return float(np.polyfit(curve.x, curve.y, 1)[0])
-
-    return slope("modern") - slope("dense, cubic")
+    curves = (trace.last(f"capacity/{arm}") for arm in ("modern", "dense, cubic"))
+    modern, cubic = (float(np.polyfit(curve.x, curve.y, 1)[0]) for curve in curves)
+    return modern - cubic
 
 
 EXHIBIT = Exhibit(
@@ -144,9 +139,7 @@ EXHIBIT = Exhibit(
     presets={
         "means of similar ones": Preset("Middle beta: digits of a kind share a valley.", {"beta": 0.25}),
         "ten updates": Preset("Little changes: only digits that look alike settle better.", {"updates": 10}),
-        "random patterns": Preset(
-            "64 random bits instead of digits: nothing is alike, all fits.", {"source": "random"}
-        ),
+        "random patterns": Preset("Random bits instead of digits: nothing is alike, all fits.", {"source": "random"}),
         "where it breaks": Preset("Low beta: every cue ends in the mean of all patterns.", {"beta": 0.02}),
     },
     fidelity="full",

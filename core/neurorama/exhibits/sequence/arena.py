@@ -14,7 +14,7 @@ from neurorama import Arena, Curve, Value, data, descend
 
 @dataclass(frozen=True)
 class SequenceTask:
-    """Sequences `x` (s, L, d), their classes `y` (s,) long, and which of them train, validate and test (masks, s)."""
+    """Sequences `x` (s, L, d), their classes `y` (s,) long, and which of them train and test (masks, s)."""
 
     x: Tensor
     y: Tensor

@@ -1,0 +1,166 @@
+r"""Train two copies of a network from one point, each with its batches in another order. Is the straight line between
+the results low in loss, or is there a ridge? Runs that part high on the mountain may come down on two sides of a ridge;
+runs that first come down together end on one side, and the line between them stays low.
+
+A barrier is what the loss at $\theta(a) = p + a\,d$, $d = q - p$, lies above its chord. Curvature on the way gives it:
+
+$$B(a) = L(\theta(a)) - (1-a)L(p) - aL(q) = -\int_0^1 g(a,s)\; d^\top H(\theta(s))\, d\; ds, \qquad
+g(a,s) = \min(a,s)\,(1-\max(a,s))$$
+
+From the two ends alone, each seen to second order, the mean of both views of the middle is
+
+$$\hat B(\tfrac12) = \tfrac14\,(\nabla L(p) - \nabla L(q))^\top d + \tfrac1{16}\, d^\top (H(p) + H(q))\, d$$
+
+Sharp ends far apart see a wall between them. Moving one layer only, with all else as in $p$, is seen from $p$ alike.
+
+Left out: large networks, test loss, permuted units.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from pydantic import Field
+from scipy.stats import spearmanr
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from neurorama import Bars, Claim, Curve, Exhibit, Frame, Grid, Paper, Params, Points, Preset, Run, Trace, Value, data
+from neurorama.kernels import landscape
+from neurorama.kernels.landscape import barrier, curvatures, sizes_of, tanh_network
+
+PAPER = Paper(
+    id=153,
+    title="Landscaping Linear Mode Connectivity",
+    name="Linear mode connectivity landscape",
+    authors="Sidak Pal Singh, Linara Adilova, Michael Kamp, Asja Fischer, Bernhard Schölkopf, Thomas Hofmann",
+    year=2024,
+    venue="HiLD workshop at ICML",
+    url="https://arxiv.org/abs/2406.16300",
+)
+
+
+class Knobs(Params):
+    latest: int = Field(40, ge=29, le=200, description="the last step at which the two runs part")
+    steps: int = Field(200, ge=200, le=1000, description="training steps of every run, before and after parting")
+    pairs: int = Field(6, ge=4, le=12, description="pairs of runs, each pair from its own start")
+    width: int = Field(32, ge=4, le=64, description="units in each of the two hidden layers")
+    rate: float = Field(1.0, ge=0.01, le=2.0, description="first learning rate; it falls to zero as a cosine")
+    batch: int = Field(16, ge=4, le=256, description="images in a batch: fewer make noisier steps")
+    part: bool = Field(True, description="after parting, other batches for each of the two; off: the same for both")
+
+
+def train(theta: Tensor, x: Tensor, y: Tensor, rows: Tensor, first: int, knobs: Knobs, widths: list[int]) -> Tensor:
+    """All runs (r, weights) at once, by plain gradient steps: step `first + t` of run r takes the images `rows[t, r]`."""
+    for t, batch in enumerate(rows, first):
+        theta = theta.detach().requires_grad_()
+        out = tanh_network(theta, x[batch], widths)
+        (g,) = torch.autograd.grad(cross_entropy(out.flatten(0, 1), y[batch].flatten()) * len(theta), theta)
+        theta = theta - knobs.rate * (1 + math.cos(math.pi * t / knobs.steps)) / 2 * g
+    return theta.detach()
+
+
+def rank_correlation(a: Tensor, b: Tensor) -> float:
+    """Spearman's; 0 where one of the two does not vary."""
+    constant = a.max() == a.min() or b.max() == b.min()
+    return 0.0 if constant else float(spearmanr(a, b).statistic)
+
+
+Losses = Callable[[Tensor], Tensor]  # (n, weights) -> (n,)
+
+
+def surface(losses: Losses, parent: Tensor, p: Tensor, q: Tensor) -> Grid:
+    x, y = torch.linspace(-1.6, 1.6, 21), torch.linspace(1.6, -0.8, 16)
+    z = losses(landscape.plane(p, q, parent, x, y).flatten(0, 1)).log10().view(len(y), len(x))
+    return Grid(z, "towards where they parted", "the two results are at -1 and 1", "log10 of the loss", x=x, y=y)
+
+
+def one_layer(losses: Losses, loss: Losses, p: Tensor, d: Tensor, widths: list[int]) -> dict[str, Value]:
+    """p with a single layer moved half way to q, measured and as slope and curvature at p tell it."""
+    alone = torch.block_diag(*[part[None] for part in d.split(sizes_of(widths))])  # (layers, weights)
+    slope, bend = curvatures(loss, p.expand_as(alone), alone)
+    rise = losses(p + alone / 2) - losses(p[None])
+    names = [f"layer {i + 1}" for i in range(len(alone))]
+    return {
+        "one layer half way/from the ends": Bars(names, slope / 2 + bend / 8, "rise of the loss"),
+        "one layer half way/measured": Bars(names, rise, "rise of the loss"),
+    }
+
+
+def run(knobs: Knobs) -> Run:
+    table = data.table("digits", knobs.seed)
+    x, y = table.x / 16, table.y
+    widths = [x.shape[1], knobs.width, knobs.width, 10]
+    s = torch.linspace(0, 1, 17)
+
+    def loss(theta: Tensor) -> Tensor:  # on the first 256 images
+        return cross_entropy(tanh_network(theta, x[:256], widths), y[:256])
+
+    losses = torch.no_grad()(torch.func.vmap(loss))
+    parent, at = landscape.random_start(knobs.pairs, widths), 0
+    seen, own, shuffled = [], [], []
+    for k in sorted({round(knobs.latest * (i / 29) ** 1.5) for i in range(30)}):
+        rows = torch.randint(len(x), (k - at, knobs.pairs, knobs.batch))
+        parent, at = train(parent, x, y, rows, at, knobs, widths), k
+        rows = torch.randint(len(x), (knobs.steps - k, 2, knobs.pairs, knobs.batch))
+        rows = (rows if knobs.part else rows[:, :1].expand_as(rows)).flatten(1, 2)
+        p, q = train(parent.repeat(2, 1), x, y, rows, k, knobs, widths).chunk(2)
+        d = q - p
+
+        path = landscape.segment(p, q, s)  # (pairs, 17, weights)
+        height = barrier(losses(path.flatten(0, 1)).view(len(p), len(s)), s)
+        (slope_p, bend_p), (slope_q, bend_q) = curvatures(loss, p, d), curvatures(loss, q, d)
+        ends, measured = (slope_p - slope_q) / 4 + (bend_p + bend_q) / 16, height[:, len(s) // 2]
+        bend = curvatures(loss, path[0], d[:1].expand(len(s), -1))[1]
+        seen += zip(ends.tolist(), measured.tolist(), [k] * len(p))
+        own.append(rank_correlation(ends, measured))
+        shuffled.append(rank_correlation(ends[torch.randperm(len(ends))], measured))
+        so_far, axes = torch.tensor(seen), ("from the ends", "measured")
+        values = {
+            "loss surface": surface(losses, parent[0], p[0], q[0]),
+            "height over the chord/measured": Curve(s, height[0], "place on the line", "loss"),
+            "height over the chord/curvature": Curve(s, landscape.barrier_from_curvature(bend, s), dots=True),
+            "middle of the line/from the ends": float(ends.mean()),
+            "middle of the line/measured": float(measured.mean()),
+            "all pairs": Points(so_far[:, :2], values=so_far[:, 2], items="pairs", axes=axes),
+            **one_layer(losses, loss, p[0], d[0], widths),
+            "rank correlation/from the ends": sum(own) / len(own),
+            "rank correlation/shuffled": sum(shuffled) / len(shuffled),
+            "distance": float(d.norm(dim=1).mean()),
+        }
+        yield Frame(k, knobs.latest, values)
+
+
+def margin(trace: Trace) -> float:
+    return trace.last("rank correlation/from the ends")
+
+
+EXHIBIT = Exhibit(
+    paper=PAPER,
+    params=Knobs,
+    run=run,
+    claim=Claim(
+        statement="Slope and curvature at the two ends of a line tell how high the loss is in its middle.",
+        margin=margin,
+        unit="rank correlation among pairs that part at the same step, mean over the steps; by chance 0",
+        control={"part": False},
+    ),
+    arms=("from the ends", "measured", "curvature", "shuffled"),
+    views={
+        "loss surface": "The plane of where the first pair parted and its two results (at -1 and 1, height 0).",
+        "middle of the line": "Loss in the middle, above that of the ends: the ridge goes as the runs part later.",
+        "height over the chord": "The straight line of the first pair: measured, and rebuilt from curvature alone.",
+        "all pairs": "Each dot a pair, coloured by the step at which it parted: do the ends foretell the middle?",
+        "one layer half way": "The same question layer by layer, with the other layers left where they are.",
+        "rank correlation": "Among pairs that part at the same step, and with the pairs mixed up.",
+        "distance": "Between the two results: runs that part later end nearer.",
+    },
+    presets={
+        "calm steps": Preset("Batches of 128: both runs go the same way, and no ridge rises.", {"batch": 128}),
+        "narrow": Preset("Eight units a layer: fewer ways down, higher ridges.", {"width": 8}),
+        "where it breaks": Preset("BREAKS", {"rate": 2.0, "batch": 4}),
+    },
+    fidelity="full",
+    departs="DEPARTS",
+    time="step at which the two part",
+)
