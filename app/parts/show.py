@@ -115,14 +115,17 @@ def _series(group: list[Pane], arms: Sequence[str], key: str) -> None:
     alone = f" · {plain(first.arm)}" if first.arm and len(group) == 1 else ""
     title = plain(first.series[:1].upper() + first.series[1:])
     st.markdown(f"**{title}**{alone}  \n:small[:gray[{plain(first.caption)}]]")
+    shared = len({pane.note for pane in group}) == 1
     for column, pane in zip(st.columns([pane.wide for pane in group]), group):
         with column:
             if len(group) > 1:
                 _arm(pane.arm, arms)
             name = f"{key}-{pane.series}-{pane.arm}"
             st.plotly_chart(pane.figure, theme=None, key=name, config={"displayModeBar": False}, alt=pane.alt)
-            if pane.note:
+            if pane.note and not shared:
                 st.caption(plain(pane.note))
+    if shared and first.note:
+        st.caption(plain(first.note))
 
 
 def _arm(arm: str, arms: Sequence[str]) -> None:

@@ -53,7 +53,7 @@ def page() -> None:
         with left, st.container(key="knobs"):
             knobs.panel({"exhibit": row.key}, exhibit, params, data.own())
             run_button(row.key, params, job)
-    one, two, three = st.columns([1, 1.3, 1], gap="medium")
+    one, two, three = st.columns([1, 1.6, 1.1], gap="medium")
     with one, st.container(border=True, height="stretch"):
         claim(row.key, exhibit, params)
     with two, st.container(border=True, height="stretch"):

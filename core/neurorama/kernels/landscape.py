@@ -12,6 +12,7 @@ $$B(a) = -\int_0^1 g(a, s)\; d^\top H(\theta(s))\, d\; ds, \qquad g(a, s) = \min
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -22,7 +23,7 @@ Loss = Callable[[Tensor], Tensor]  # a flat weight vector (p,) -> a scalar
 
 def sizes_of(widths: Sequence[int]) -> list[int]:
     """How many of the flat weights belong to each layer of a network of these widths, biases included."""
-    return [(a + 1) * b for a, b in zip(widths, widths[1:])]
+    return [(a + 1) * b for a, b in pairwise(widths)]
 
 
 def tanh_network(
@@ -40,7 +41,7 @@ def tanh_network(
 def random_start(runs: int, widths: Sequence[int]) -> Float[Tensor, "{runs} p"]:
     """Weights for `tanh_network`: normal with variance 1 / inputs, biases zero."""
     parts = []
-    for a, b in zip(widths, widths[1:]):
+    for a, b in pairwise(widths):
         parts += [torch.randn(runs, a * b) / a**0.5, torch.zeros(runs, b)]
     return torch.cat(parts, dim=1)
 
@@ -52,7 +53,7 @@ def plane(
     x: Float[Tensor, " w"],
     y: Float[Tensor, " h"],
 ) -> Float[Tensor, "h w p"]:
-    """Points of the plane through three: a lies at (-1, 0), b at (1, 0), c somewhere above; unit: half the way from a to b."""
+    """Points of the plane through three: a lies at (-1, 0), b at (1, 0), c above; the unit is half the way from a to b."""
     right = (b - a) / 2
     up = c - (a + b) / 2
     up = up - (up @ right) / right.square().sum().clamp(min=1e-12) * right

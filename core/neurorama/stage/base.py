@@ -10,6 +10,7 @@ schema: building them costs a hundredth of what validated objects cost.
 from __future__ import annotations
 
 import html
+import textwrap
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +27,9 @@ Array = NDArray[Any]
 Figure = dict[str, Any]  # {"data": [...], "layout": {...}}
 
 LONGEST = 60  # characters of a name from data that are drawn
+LEAST = 150  # pixels of height that a picture has at least
+BAR = 60  # pixels that a colour bar takes
+TITLE = 26  # characters of a line in the name of an axis
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,10 @@ class Renderer(ABC):
         layout = {"template": theme.template(), "height": height, "uirevision": True, **layout}
         return {"data": [_over(trace, patch) for trace, patch in zip(traces, self.patches(arms, at))], "layout": layout}
 
+    def tall(self, arms: Sequence[str], width: float, most: int) -> int:
+        """The height that the picture fills at this width, at most `most`: where shapes are fixed, no empty room."""
+        return most
+
     def starts(self, arms: Sequence[str]) -> int:
         """The first step at which there is something to draw."""
         return min(self.lines[arm].steps[0] for arm in arms)
@@ -158,9 +166,10 @@ def limits(arrays: Iterable[Any], pad: float = 0.05, zero: bool = False) -> list
 
 
 def axis(title: str, span: Sequence[float] | None = None, **more: Any) -> dict[str, Any]:
-    """An axis with its name; `span` fixes it for the whole run."""
+    """An axis with its name, a long one in two lines; `span` fixes it for the whole run."""
     fixed = {"range": list(span), "autorange": False} if span is not None else {}
-    return {"title": {"text": text(title)}, **fixed, **more}
+    lines = textwrap.wrap(text(title), TITLE, break_long_words=False, break_on_hyphens=False)
+    return {"title": {"text": "<br>".join(lines)}, **fixed, **more}
 
 
 def bar(unit: str, theme: Theme) -> dict[str, Any]:
@@ -174,13 +183,26 @@ def bar(unit: str, theme: Theme) -> dict[str, Any]:
     }
 
 
-def apart(heights: Sequence[float], gap: float) -> list[float]:
-    """Heights of labels, moved as little as is needed for each to be `gap` from the next."""
-    order = sorted(range(len(heights)), key=lambda i: heights[i])
+def apart(heights: Sequence[float], sizes: Sequence[float], span: Sequence[float]) -> list[float]:
+    """Middles of labels, moved as little as is needed for none to cover another or to leave `span`.
+
+    A label whose height is not a number stays where it is. Labels that do not all fit share the room there is.
+    """
+    low, high = span
+    order = sorted((i for i, height in enumerate(heights) if np.isfinite(height)), key=lambda i: heights[i])
+    shrink = min(1.0, (high - low) / max(sum(sizes[i] for i in order), 1e-12))
+    half = [size * shrink / 2 for size in sizes]
     moved = list(heights)
     for _ in range(20):
-        for low, high in pairwise(order):
-            if (short := gap - (moved[high] - moved[low])) > 1e-9:
-                moved[low] -= short / 2
-                moved[high] += short / 2
+        for below, above in pairwise(order):
+            if (short := half[below] + half[above] - (moved[above] - moved[below])) > 0:
+                moved[below] -= short / 2
+                moved[above] += short / 2
+    ceiling, floor = high, low
+    for i in reversed(order):
+        moved[i] = min(moved[i], ceiling - half[i])
+        ceiling = moved[i] - half[i]
+    for i in order:
+        moved[i] = max(moved[i], floor + half[i])
+        floor = moved[i] + half[i]
     return moved

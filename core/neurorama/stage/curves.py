@@ -12,7 +12,8 @@ from .base import Array, Renderer, apart, axis, count, limits, listing, number, 
 from .theme import MARGIN, TIME, Theme, rgb
 
 LABELLED = 4  # the names of more arms than this stand above the picture
-HEADING = 44  # characters of a line there
+HEADING = 32  # characters of a line there
+ROW = 0.075  # the height of a line of a label, as a share of a low figure
 _SIGNS = {"solid": "■", "dash": "- -", "dot": "· ·", "dashdot": "- ·"}
 
 
@@ -26,10 +27,10 @@ class _Lines(Renderer):
     joint = True
     span: list[float]
 
-    def _gap(self, arms: Sequence[str]) -> float:
-        """The height of a label, on the scale of the figure."""
-        rows = max(_label(arm).count("<br>") + 1 for arm in arms)
-        return (self.span[1] - self.span[0]) * 0.08 * rows
+    def _spread(self, arms: Sequence[str], heights: Sequence[float]) -> list[float]:
+        """Where the arms' names stand, beside the ends of their lines; heights on the scale of the figure."""
+        row = (self.span[1] - self.span[0]) * ROW
+        return apart(heights, [row * (_label(arm).count("<br>") + 1) for arm in arms], self.span)
 
     def _labelled(self, arms: Sequence[str]) -> bool:
         return len(arms) <= LABELLED and any(arms)
@@ -124,7 +125,7 @@ class Numbers(_Lines):
 
     def _ends(self, arms: Sequence[str]) -> dict[str, Any]:
         last = [next((v for v in reversed(self.lines[arm].values) if np.isfinite(v)), np.nan) for arm in arms]
-        spread = apart([self._height(value) for value in last], self._gap(arms))
+        spread = self._spread(arms, [self._height(value) for value in last])
         return {
             "x": [self.lines[arm].steps[-1] for arm in arms],
             "y": _gaps([10**place for place in spread] if self.log else spread),
@@ -180,7 +181,7 @@ class Functions(_Lines):
         drawn: list[dict[str, Any]] = [{"x": c.x, "y": c.y} if c is not None else {"x": [], "y": []} for c in now]
         if self._labelled(arms):
             ends = [(c.x[-1], c.y[-1]) if c is not None and len(c.x) else (np.nan, np.nan) for c in now]
-            heights = apart([float(np.clip(y, self.span[0], self.span[1])) for _, y in ends], self._gap(arms))
+            heights = self._spread(arms, [float(np.clip(y, self.span[0], self.span[1])) for _, y in ends])
             drawn.append({"x": _gaps([x for x, _ in ends]), "y": _gaps(heights)})
         return drawn
 
@@ -202,7 +203,10 @@ class Distributions(_Lines):
         super().__init__(*given)
         every = list(self.every())
         self.across = limits((h.bounds for h in every), 0)
-        self.span = limits((h.counts for h in every), zero=True)
+        peaks = np.array([np.max(h.counts, initial=0.0) for h in every])
+        usual = float(np.quantile(peaks, 0.9))
+        self.cut = bool(0 < 2 * usual < peaks.max())  # a spike of a few steps would flatten all others
+        self.span = limits([[usual]] if self.cut else (h.counts for h in every), zero=True)
         self.axis = every[0].axis
 
     def template(self, arms: Sequence[str], theme: Theme, height: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -239,6 +243,13 @@ class Distributions(_Lines):
             drawn.append({"x": [level, level], "y": self.span} if level is not None else {"x": [], "y": []})
         return drawn
 
+    def note(self, arms: Sequence[str], at: int) -> str:
+        now = [self.lines[arm].at(at) for arm in arms]
+        highest = max((float(np.max(h.counts, initial=0.0)) for h in now if h is not None), default=0.0)
+        if self.cut and highest > self.span[1]:
+            return f"The highest column, {number(highest)}, leaves the picture."
+        return ""
+
     def says(self, arms: Sequence[str], at: int) -> str:
         parts = []
         for arm in arms:
@@ -271,7 +282,7 @@ class Quantities(_Lines):
 
     def template(self, arms: Sequence[str], theme: Theme, height: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         value = "x" if self.lying else "y"
-        written = {"texttemplate": f"%{{{value}:.2~g}}", "textposition": "outside", "textangle": 0, "cliponaxis": False}
+        written = {"texttemplate": "%{text}", "textposition": "outside", "textangle": 0, "cliponaxis": False}
         traces: list[dict[str, Any]] = []
         for arm in arms:
             colour = self.scene.style(arm)[0]
@@ -295,16 +306,23 @@ class Quantities(_Lines):
             }
         )
         shown = range(0, len(self.names), max(1, -(-len(self.names) // 24)))
-        ticks = {"tickvals": list(shown), "ticktext": [_short(self.names[i]) for i in shown]}
+        ticks = {"tickvals": list(shown), "ticktext": [self._tick(self.names[i]) for i in shown], "tickangle": 0}
         edges = [-0.5, max(len(self.names), 1) - 0.5]
         names = axis("", edges[::-1] if self.lying else edges, showgrid=False, **ticks)
-        values = axis(self.unit or self.series, self.span, zeroline=True, zerolinecolor=theme.soft, zerolinewidth=1)
+        zero = {"zeroline": True, "zerolinecolor": theme.soft, "zerolinewidth": 1}
+        few = {"nticks": 4 if self.lying else 6, "tickangle": 0}
+        values = axis(self.unit or self.series, self.span, **zero, **few)
         layout: dict[str, Any] = {"xaxis": values, "yaxis": names} if self.lying else {"xaxis": names, "yaxis": values}
         layout = {**layout, "barmode": "group", **self._heading(arms, theme)}
         if self.lying:
-            longest = max(len(name) for name in self.names)
-            layout["margin"] |= {"l": 12 + 6.2 * min(22, longest)}
+            longest = max(len(line) for name in ticks["ticktext"] for line in name.split("<br>"))
+            layout["margin"] |= {"l": 12 + 6.2 * min(22, longest), "r": 40 if self.written else MARGIN["r"]}
         return traces, layout
+
+    def _tick(self, name: str) -> str:
+        name = text(name if len(name) <= 22 else name[:21] + "…")
+        width = 8 if not self.lying else 14 if len(self.names) <= 6 else 22
+        return "<br>".join(textwrap.wrap(name, width, break_long_words=False, break_on_hyphens=False))
 
     def patches(self, arms: Sequence[str], at: int) -> list[dict[str, Any]]:
         drawn: list[dict[str, Any]] = []
@@ -317,6 +335,8 @@ class Quantities(_Lines):
                 level = bars.line if bars.line is not None else level
             places, values = list(range(len(self.names))), _gaps(heights.tolist())
             drawn.append({"x": values, "y": places} if self.lying else {"x": places, "y": values})
+            if self.written:
+                drawn[-1]["text"] = ["" if value is None else number(value) for value in values]
         across, here = ([-0.5, len(self.names) - 0.5], [level, level]) if level is not None else ([], [])
         return [*drawn, {"x": here, "y": across} if self.lying else {"x": across, "y": here}]
 
@@ -328,7 +348,3 @@ class Quantities(_Lines):
                 top = int(np.nanargmax(bars.values))
                 parts.append(f"{arm} highest at {bars.names[top]} with {number(float(bars.values[top]))}".strip())
         return f"{count(len(self.names), 'bar')} of {self.unit or self.series}: {listing(parts) if parts else 'empty'}"
-
-
-def _short(name: str) -> str:
-    return text(name if len(name) <= 22 else name[:21] + "…")

@@ -29,7 +29,7 @@ class Representations(Renderer):
         every = list(self.every())
         flat = [self._flat(arm, points) for arm, line in self.lines.items() for points in line.values]
         self.strip = all(points.x.shape[1] == 1 for points in every)
-        self.span = [limits(x[:, i] for x in flat) for i in (0, 1)]
+        self.span = [_most([x[:, i] for x in flat]) for i in (0, 1)]
         if self.strip:
             self.span[1] = [-1.0, 1.0]
         quantities = [points.values for points in every if points.values is not None and points.classes is None]
@@ -115,13 +115,21 @@ class Representations(Renderer):
     def note(self, arms: Sequence[str], at: int) -> str:
         (arm,) = arms
         points = self.lines[arm].at(at)
-        if points is None or points.x.shape[1] <= 2:
+        if points is None:
             return ""
-        share = kept(points.x, self._flat(arm, points))
+        flat = self._flat(arm, points)
+        (left, right), (low, high) = self.span
+        x, y = flat[np.isfinite(flat).all(1)].T
+        lost = int(((x < left) | (x > right) | (y < low) | (y > high)).sum())
+        outside = f"{count(lost, 'dot')} {'lies' if lost == 1 else 'lie'} outside the picture." if lost else ""
+        if points.x.shape[1] <= 2:
+            return outside
+        share = kept(points.x, flat)
         said = f"{points.x.shape[1]} dimensions, projected once for the whole run (PCA)"
         if share is not None:
             said += f"; {share:.0%} of neighbours kept".replace("%", " %")
-        return said + ("; same scale in all arms." if len(self.lines) > 1 else ".")
+        said += "; same scale in all arms." if len(self.lines) > 1 else "."
+        return f"{said} {outside}".rstrip()
 
     def says(self, arms: Sequence[str], at: int) -> str:
         points = self.lines[arms[0]].at(at)
@@ -136,6 +144,17 @@ class Representations(Renderer):
             share = np.ptp(flat, axis=0) / [self.span[0][1] - self.span[0][0], self.span[1][1] - self.span[1][0]]
             said += f", spread over {float(share.max()):.0%} of the picture".replace("%", " %")
         return said
+
+
+def _most(columns: list[Array]) -> list[float]:
+    """Limits that hold all dots, or nearly all where a few far ones would press the others together.
+
+    Nearly all: between the 1st and the 99th percentile of each step, with half of that room around.
+    """
+    everything = limits(columns)
+    good = [column[np.isfinite(column)] for column in columns]
+    core = limits([np.quantile(column, (0.01, 0.99)) for column in good if len(column)], 0.25)
+    return core if everything[1] - everything[0] > 1.5 * (core[1] - core[0]) else everything
 
 
 class Rasters(Renderer):

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from ..trace import Graph, Mask
-from .base import Array, Renderer, bar, count, limits, number, text
+from .base import BAR, LEAST, Array, Renderer, bar, count, limits, number, text
 from .layout import places
 from .theme import GREEN, QUANTITY, SHADES, SIGNED, Scale, Theme, class_colour, class_scale, on, sample
 
 DRAWN = 2_000  # nodes that are drawn one by one; more go to WebGL
 EDGES = 6_000  # edges that are drawn; of more, a fair sample
 NUMBERED = 60  # nodes whose numbers are written into them
-NAMED = 350  # nodes that have their names beside them, where there is room
+NAMED = 120  # nodes that have their names beside them, where there is room
+CLEAR = 350  # nodes whose edges are drawn without transparency
 WIDTHS = 5  # steps of an edge's width
 
 
@@ -104,6 +105,8 @@ class _OnNodes(Renderer):
         """Names that are words stand above the dots: the best connected nodes first, as long as there is room."""
         graph = self._some(arm)
         if self._inside(graph) or not graph.names or graph.num_nodes > NAMED:
+            return []
+        if all(str(name).isdigit() for name in graph.names):  # a number beside a dot tells nothing
             return []
         where = self.where[arm][: graph.num_nodes]
         pixels = min((height - 40) / 2, 1.25 * height / 2) / max(float(np.abs(where[:, 1]).max()), 0.62)
@@ -213,6 +216,14 @@ class _OnNodes(Renderer):
             "margin": {"l": side, "r": side, "t": 16 if above else 6, "b": 6},
         }
 
+    def tall(self, arms: Sequence[str], width: float, most: int) -> int:
+        (arm,) = arms
+        layout = self._layout(arm, most)
+        margin = layout["margin"]
+        x, y = (np.ptp(layout[name]["range"]) for name in ("xaxis", "yaxis"))
+        room = width - margin["l"] - margin["r"] - BAR * self._quantities(arm)
+        return min(most, max(LEAST, round(room * y / x) + margin["t"] + margin["b"]))
+
     def _sample(self, m: int) -> Array:
         """Which of `m` edges are drawn: all, or always the same fair sample."""
         return np.arange(m) if m <= EDGES else np.sort(np.random.default_rng(0).choice(m, EDGES, replace=False))
@@ -264,7 +275,7 @@ class Graphs(_OnNodes):
         for width in widths:
             line: dict[str, Any] = {
                 "type": "scattergl" if self._big(arm) else "scatter", "mode": "lines", "hoverinfo": "skip",
-                "line": {"color": theme.edge, "width": width}, "opacity": 1 if graph.num_nodes <= NAMED else 0.5,
+                "line": {"color": theme.edge, "width": width}, "opacity": 1 if graph.num_nodes <= CLEAR else 0.5,
             }  # fmt: skip
             if graph.directed and not self._big(arm):
                 tip = {

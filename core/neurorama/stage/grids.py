@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import Renderer, axis, bar, limits, number, text
+from .base import LEAST, Renderer, axis, bar, limits, number, text
 from .theme import PICTURE, QUANTITY, SIGNED, Theme
 
 WRITTEN = 64  # cells whose numbers are written into them
@@ -59,6 +59,11 @@ class Matrices(Renderer):
             "xaxis": axis(grid.cols, across, **whole, **few[0]),
             "yaxis": axis(grid.rows, down, **whole, **few[1]),
         }
+
+    def tall(self, arms: Sequence[str], width: float, most: int) -> int:
+        grid = self.lines[arms[0]].values[-1]
+        r, c = grid.z.shape
+        return min(most, max(LEAST, round((width - 12) * r / max(c, 1)) + 12)) if grid.image else most
 
     def patches(self, arms: Sequence[str], at: int) -> list[dict[str, Any]]:
         grid = self.lines[arms[0]].at(at)

@@ -34,6 +34,7 @@ RENDERERS: Mapping[type, type[Renderer]] = {
 }
 
 TALL, LOW = 380, 270  # pixels
+WIDTH = 1060  # pixels of a row on a wide screen, for which heights are chosen
 ACROSS = 4.2  # the room of a row: four curves
 
 
@@ -163,9 +164,13 @@ class Stage:
             count -= 1
         split_rows = [row[i : i + 4] for row in rows for i in range(0, len(row), 4)]
         return [
-            [(series, arms, wide, TALL if place == 0 else LOW) for series, arms, wide in row]
-            for place, row in enumerate(split_rows)
+            [(series, arms, wide, height) for series, arms, wide in row]
+            for row, height in zip(split_rows, map(self._height, split_rows, [TALL] + [LOW] * len(split_rows)))
         ]
+
+    def _height(self, row: list[tuple[str, tuple[str, ...], float]], most: int) -> int:
+        total = sum(wide for *_, wide in row)
+        return max(self._series[series].tall(arms, WIDTH * wide / total, most) for series, arms, wide in row)
 
     def _step(self, at: int | None) -> int:
         if at is None:

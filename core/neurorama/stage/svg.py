@@ -147,7 +147,7 @@ def _dots(points: Array, marker: Mapping[str, Any]) -> str:
         else:
             mark = _colour(colours[i], "fill")
             mark += f' {ring} stroke-width="{rings[i] * 0.7:.1f}"' if rings[i] > 0 else ""
-        mark += f' fill-opacity="{opacities[i]:.2f}"' if opacities[i] < 1 else ""
+        mark += f' opacity="{opacities[i]:.2f}"' if opacities[i] < 1 else ""
         r = max(sizes[i] * scale / 2, 1)
         if "square" in str(marker.get("symbol")):
             shapes.append(f'<rect x="{x - r:.1f}" y="{y - r:.1f}" width="{2 * r:.1f}" height="{2 * r:.1f}" {mark}/>')

@@ -4,7 +4,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 from sklearn.metrics import r2_score
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import neurorama
@@ -77,13 +79,29 @@ def test_idle_experts_learn_nothing():
     assert moved.nonzero().flatten().tolist() == used.tolist()
 
 
-def test_penalty_is_the_two_losses_of_the_paper():
-    model, x = moe(experts=5, k=2, balance=0.5), torch.randn(64, 8)
+def test_gates_and_penalty_are_the_papers_by_hand():
+    """H, KeepTopK, the softmax, kth_excluding and Phi written out input by input, with scipy's normal distribution."""
+    k, model, x = 2, moe(experts=5, k=2, balance=0.5), torch.randn(64, 8)
     model.train()
     torch.manual_seed(3)
     penalty = model(x)[1]
     torch.manual_seed(3)
-    gates, _, chance = model.gates(x)
+    eps = torch.randn(64, 5)
+    clean = (x @ model.w_gate).detach()
+    spread = nn.functional.softplus(x @ model.w_noise).detach() + 0.01
+    noisy = clean + eps * spread
+    gates, chance = torch.zeros(64, 5), torch.zeros(64, 5)
+    for b in range(64):
+        top = noisy[b].argsort(descending=True)[:k]
+        gates[b, top] = noisy[b, top].softmax(0)
+        for i in range(5):
+            others = torch.cat([noisy[b, :i], noisy[b, i + 1 :]])
+            kth = others.sort(descending=True).values[k - 1]
+            chance[b, i] = float(norm.cdf(float((clean[b, i] - kth) / spread[b, i])))
+    torch.manual_seed(3)
+    found, _, likely = model.gates(x)
+    torch.testing.assert_close(found.detach(), gates, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(likely.detach(), chance, atol=1e-5, rtol=1e-4)
 
     def cv2(v: torch.Tensor) -> torch.Tensor:
         return v.var(correction=0) / v.mean() ** 2

@@ -107,9 +107,16 @@ def test_schedule_fills_by_a_factor() -> None:
 def test_a_picture_shows_each_digit_where_it_belongs() -> None:
     task = RECALL.data("digits", 0)
     picture = np.asarray(pictures(build(Knobs(), task), task).z)
-    assert picture.shape == (24, 64)
-    np.testing.assert_allclose(picture[:8, 16:24], task.patterns[2].reshape(8, 8), rtol=1e-6)
-    assert not picture[12:16].any()  # the hidden lower half
+    assert picture.shape == (27, 72)
+    np.testing.assert_allclose(picture[1:9, 19:27], (task.patterns[2] + task.shift).reshape(8, 8), rtol=1e-5, atol=1e-6)
+    assert not picture[14:18].any()  # the hidden lower half
+
+
+def test_digits_are_centred_and_of_one_length() -> None:
+    task = RECALL.data("digits", 0)
+    torch.testing.assert_close(task.patterns.norm(dim=1), torch.full((1797,), 8.0))
+    assert task.patterns.mean(0).abs().max() < 0.1
+    assert ((task.patterns + task.shift) > -0.5).float().mean() > 0.95  # with the shift it is ink on paper again
 
 
 def test_a_short_run_shows_what_is_promised() -> None:

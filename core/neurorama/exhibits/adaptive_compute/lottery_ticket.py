@@ -140,7 +140,7 @@ EXHIBIT = Exhibit(
         "where it breaks": Preset("Two thirds are left: new weights do as well.", {"rounds": 1, "steps": 1000}),
     },
     fidelity="full",
-    departs="8 rounds of 35 % (the paper: 20 %), each 400 steps of Adam on 1,297 digits; accuracy is read after the last step, "
-    " not where validation loss was lowest. Networks three times as wide show a gap of 0.02, not 0.2.",
+    departs="8 rounds of 35 % (the paper: 20 %), each 400 steps of Adam on 1,297 digits; accuracy is read after the "
+    "last step, not where validation loss was lowest. In a network three times as wide the gap is 0.02, not 0.2.",
     time="training step over all rounds",
 )

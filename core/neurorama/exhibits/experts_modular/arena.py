@@ -89,9 +89,8 @@ class RegionRegression(Arena[nn.Module, RegionTask]):
             guess, penalty = system(data.x[batch])
             return nn.functional.mse_loss(guess, data.y[batch]) + penalty
 
-        return descend(
-            loss, system.parameters(), steps, lr=0.03
-        )  # the best of 0.003 to 0.06 for dense and sparse alike
+        # of 0.003 to 0.06 the best rate for the mixture and level with the best for dense, by the loss on training inputs
+        return descend(loss, system.parameters(), steps, lr=0.03)
 
     @torch.no_grad()
     def score(self, system: nn.Module, data: RegionTask) -> float:

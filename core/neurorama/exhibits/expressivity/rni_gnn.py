@@ -129,14 +129,17 @@ EXHIBIT = Exhibit(
         ),
         "half random": Preset("Half of the values say what the node is, half who it is.", {"share": 0.5}),
         "molecules": Preset(
-            "MUTAG: colour refinement is enough here, and noise only costs (needs its files).", {"source": "mutag"}
+            "MUTAG: colour refinement is enough here, and randomness changes little (needs its files).",
+            {"source": "mutag", "share": 0.5},
         ),
         "where it breaks": Preset(
-            "Too few steps: randomness must first be learnt away, so it starts slowly.", {"steps": 60}
+            "One round: a node hears its neighbours' numbers, but not whether those know each other.", {"depth": 1}
         ),
     },
     fidelity="full",
-    departs="Random 3-regular graphs on ten nodes, 400 to learn from, stand for the paper's EXP. Four rounds with "
-    "batch normalisation, its statistics taken anew before each test; the readout is the mean over nodes.",
+    departs="Random 3-regular graphs on ten nodes, 400 to learn from, stand for the paper's EXP. Only 21 kinds of them "
+    "exist, so a test graph is mostly a renumbered training graph. Four rounds, with batch normalisation, statistics "
+    "taken anew before each test, and a mean over nodes; the authors have eight and a maximum. They ask once, here the "
+    "answer is a mean over draws.",
     entry=Entry(GRAPHS, build),
 )

@@ -14,10 +14,14 @@ from neurorama import Arena, data
 
 @dataclass(frozen=True)
 class RecallTask:
-    """What is stored, in this order: `patterns` (n, d) of length sqrt(d); a cue has only the part `shown` (d,)."""
+    """What is stored, in this order: `patterns` (n, d) of length sqrt(d); a cue has only the part `shown` (d,).
+
+    `shift` (d,) is what was taken off the pixels; with it a pattern looks like a digit again.
+    """
 
     patterns: Tensor
     shown: Tensor
+    shift: Tensor
 
 
 class Memory(Protocol):
@@ -95,8 +99,9 @@ class Recall(Arena[Memory, RecallTask]):
         if source == "random":
             return random_patterns(1797, 64, seed)
         x = data.table("digits", seed).x
-        x = (x - x.mean(0))[torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))]
-        return RecallTask(8 * torch.nn.functional.normalize(x), torch.arange(64) < 32)
+        mean, order = x.mean(0), torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+        length = (x - mean).norm(dim=1, keepdim=True) / 8
+        return RecallTask(((x - mean) / length)[order], torch.arange(64) < 32, mean / length.mean())
 
     def baselines(self, data: RecallTask) -> Mapping[str, Memory]:
         first = data.patterns[:2]
@@ -119,7 +124,7 @@ def schedule(most: int, steps: int) -> list[int]:
 def random_patterns(count: int, d: int, seed: int) -> RecallTask:
     """`count` random vectors of +1 and -1, of which half the coordinates are shown."""
     draw = torch.Generator().manual_seed(seed)
-    return RecallTask(torch.randint(2, (count, d), generator=draw) * 2.0 - 1, torch.arange(d) < d // 2)
+    return RecallTask(torch.randint(2, (count, d), generator=draw) * 2.0 - 1, torch.arange(d) < d // 2, torch.zeros(d))
 
 
 RECALL = Recall()

@@ -13,6 +13,7 @@ Left out: the trained layers (Hopfield, HopfieldPooling, HopfieldLayer) and thei
 
 import math
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import numpy as np
 import torch
@@ -70,15 +71,15 @@ def build(knobs: Knobs, task: RecallTask) -> Modern:
 def pictures(memory: Memory, task: RecallTask) -> Grid:
     """The first eight stored patterns: as they were stored, as they are shown, as they come back."""
     stored = task.patterns[:8]
-    rows = torch.cat([stored, stored * task.shown, memory.recall(stored * task.shown)])
-    return Grid(rows.reshape(3, 8, 8, 8).transpose(1, 2).reshape(24, 64), signed=True, image=True)
+    back = memory.recall(stored * task.shown) + task.shift
+    rows = torch.cat([stored + task.shift, (stored + task.shift) * task.shown, back])
+    framed = pad(rows.reshape(3, 8, 8, 8), (1, 0, 1, 0))  # a line between pictures
+    return Grid(framed.transpose(1, 2).reshape(27, 72), image=True)
 
 
 def energies(memory: Modern, task: RecallTask, beta: float) -> dict[str, Curve | Grid]:
     """The energy along the way of the cues, and across the land between two stored patterns."""
-    path = [task.patterns[:8] * task.shown]
-    for _ in range(6):
-        path.append(memory.recall(path[-1]))
+    path = list(accumulate(range(6), lambda state, _: memory.recall(state), initial=task.patterns[:8] * task.shown))
     down = [float(retrieval.energy(memory.patterns, state, beta).mean()) for state in path]
     way = torch.linspace(-0.3, 1.3, 81)
     across = task.patterns[0] + way[:, None] * (task.patterns[1] - task.patterns[0])
@@ -109,9 +110,8 @@ def run(knobs: Knobs) -> Run:
 
 
 def margin(trace: Trace) -> float:
-    curves = (trace.last(f"capacity/{arm}") for arm in ("modern", "dense, cubic"))
-    modern, cubic = (float(np.polyfit(curve.x, curve.y, 1)[0]) for curve in curves)
-    return modern - cubic
+    modern, cubic = (np.polyfit(SIZES, trace.last(f"capacity/{arm}").y, 1)[0] for arm in ("modern", "dense, cubic"))
+    return float(modern - cubic)
 
 
 EXHIBIT = Exhibit(

@@ -135,10 +135,10 @@ class SequenceClassification(Arena[Classifier, SequenceTask]):
     def look(self, arm: str, system: Classifier, task: SequenceTask) -> dict[str, Value]:
         """What every classifier of blocks shows: how far a push and the gradient reach through time."""
         age = torch.arange(task.x.shape[1])
+        answer = push(system.first, system.encode.out_features, len(age)).clamp(min=1e-20).log10()
         reach = gradient_by_age(system, task).clamp(min=1e-20).log10()
-        answer = push(system.first, system.encode.out_features, len(age))
         return {
-            f"answer to one push/{arm}": Curve(age, answer, "steps since the push", "size of the answer"),
+            f"answer to one push/{arm}": Curve(age, answer, "steps since the push", "log10 of the answer"),
             f"gradient by age/{arm}": Curve(age, reach, "steps back in time", "log10 of the gradient"),
         }
 

@@ -100,7 +100,8 @@ def replay(
     for start in range(0, until, batch):
         here = slice(start, min(start + batch, until))
         src, dst, t = stream.src[here], stream.dst[here], stream.t[here]
-        yield system.logits(src, dst, t), system.logits(src, decoys[here], t), penalty
+        hit, miss = system.logits(src.repeat(2), torch.cat([dst, decoys[here]]), t.repeat(2)).chunk(2)
+        yield hit, miss, penalty
         system.detach()
         penalty = system.absorb(src, dst, t, stream.message[here])
 

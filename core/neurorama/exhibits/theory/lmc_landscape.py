@@ -41,11 +41,11 @@ PAPER = Paper(
 
 
 class Knobs(Params):
-    latest: int = Field(40, ge=29, le=200, description="the last step at which the two runs part")
+    latest: int = Field(80, ge=40, le=200, description="the last step at which the two runs part")
     steps: int = Field(200, ge=200, le=1000, description="training steps of every run, before and after parting")
     pairs: int = Field(6, ge=4, le=12, description="pairs of runs, each pair from its own start")
     width: int = Field(32, ge=4, le=64, description="units in each of the two hidden layers")
-    rate: float = Field(1.0, ge=0.01, le=2.0, description="first learning rate; it falls to zero as a cosine")
+    rate: float = Field(0.8, ge=0.01, le=2.0, description="first learning rate; it falls to zero as a cosine")
     batch: int = Field(16, ge=4, le=256, description="images in a batch: fewer make noisier steps")
     part: bool = Field(True, description="after parting, other batches for each of the two; off: the same for both")
 

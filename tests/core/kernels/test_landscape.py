@@ -1,0 +1,97 @@
+"""Barriers, curvature and the integral between them, against dense Hessians and closed forms."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from neurorama.kernels.landscape import (
+    barrier,
+    barrier_from_curvature,
+    curvatures,
+    hvp,
+    plane,
+    random_start,
+    segment,
+    sizes_of,
+    tanh_network,
+)
+
+WIDTHS = [4, 3, 3, 2]
+
+
+def problem(seed: int) -> tuple[Tensor, Tensor]:
+    torch.manual_seed(seed)
+    return torch.randn(20, 4, dtype=torch.float64), torch.randint(2, (20,))
+
+
+def loss_on(x: Tensor, y: Tensor):
+    return lambda theta: nn.functional.cross_entropy(tanh_network(theta, x, WIDTHS), y)
+
+
+def test_network_is_the_one_of_torch() -> None:
+    theta, x = random_start(3, WIDTHS), torch.randn(3, 5, 4)
+    theta += 0.1 * torch.randn_like(theta)  # biases too
+    out = tanh_network(theta, x, WIDTHS)
+    for k in range(3):
+        net = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 3), nn.Tanh(), nn.Linear(3, 2))
+        for layer, part in zip(net[::2], theta[k].split(sizes_of(WIDTHS))):
+            weight, bias = part.split([layer.weight.numel(), layer.bias.numel()])
+            layer.weight.data, layer.bias.data = weight.view(layer.in_features, -1).T.contiguous(), bias
+        torch.testing.assert_close(out[k], net(x[k]))
+
+
+def test_hessian_vector_product_against_the_dense_hessian() -> None:
+    loss = loss_on(*problem(0))
+    point, direction = torch.randn(2, sum(sizes_of(WIDTHS)), dtype=torch.float64)
+    dense = torch.autograd.functional.hessian(loss, point)
+    torch.testing.assert_close(hvp(loss, point, direction), dense @ direction)
+    slope, bend = curvatures(loss, point[None], direction[None])
+    torch.testing.assert_close(bend[0], direction @ dense @ direction)
+    torch.testing.assert_close(slope[0], torch.autograd.functional.jacobian(loss, point) @ direction)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_integral_of_curvature_is_the_barrier_up_to_quadrature(seed: int) -> None:
+    """Second order: four times the nodes, a sixteenth of the error."""
+    loss = loss_on(*problem(seed))
+    p, q = 2 * torch.randn(2, sum(sizes_of(WIDTHS)), dtype=torch.float64)
+    errors = []
+    for n in (33, 129):
+        s = torch.linspace(0, 1, n, dtype=torch.float64)
+        path = segment(p, q, s)
+        want = barrier(torch.func.vmap(loss)(path), s)
+        bend = curvatures(loss, path, (q - p).expand_as(path))[1]
+        errors.append(float((barrier_from_curvature(bend, s) - want).abs().max() / want.abs().max()))
+    assert errors[1] < 2e-3
+    assert errors[1] < errors[0] / 10
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(-3, 3), st.floats(-3, 3), st.floats(-3, 3))
+def test_of_a_parabola_in_closed_form(a: float, b: float, c: float) -> None:
+    """L(s) = a s^2 + b s + c has curvature 2a and the barrier -a s (1 - s)."""
+    s = torch.linspace(0, 1, 9, dtype=torch.float64)
+    want = -a * s * (1 - s)
+    torch.testing.assert_close(barrier(a * s**2 + b * s + c, s), want, atol=1e-12, rtol=0)
+    torch.testing.assert_close(
+        barrier_from_curvature(torch.full_like(s, 2 * a), s), want, atol=a**2 / 64 + 1e-12, rtol=0
+    )
+
+
+def test_plane_goes_through_its_three_points() -> None:
+    torch.manual_seed(0)
+    a, b, c = torch.randn(3, 50, dtype=torch.float64)
+    x = torch.tensor([-1.0, 0, 1], dtype=torch.float64)
+    places = plane(a, b, c, x, torch.tensor([0.0, 1], dtype=torch.float64))
+    torch.testing.assert_close(places[0, 0], a)
+    torch.testing.assert_close(places[0, 2], b)
+    right, up = places[0, 2] - places[0, 1], places[1, 1] - places[0, 1]
+    assert float(right @ up) == pytest.approx(0, abs=1e-12)
+    assert float(up.norm()) == pytest.approx(float(right.norm()))
+    rest = c - (a + b) / 2
+    rest = rest - (rest @ right) / (right @ right) * right
+    torch.testing.assert_close(rest / rest.norm(), up / up.norm())
