@@ -80,7 +80,7 @@ def _moment(stage: Stage, time: str) -> int:
             time,
             steps,
             value=steps[-1],
-            format_func=lambda step: f"{time} {step} of {stage.of}",
+            format_func=lambda step: f"{time if len(time) <= 24 else 'step'} {step} of {stage.of}",
             label_visibility="collapsed",
         )
 

@@ -28,8 +28,8 @@ class Text:
 @st.cache_data(show_spinner=False)
 def text(key: str) -> Text:
     """Reads the file of a built exhibit; nothing is imported."""
-    source = catalogue.row(key).path.read_text(encoding="utf-8")
-    tree = ast.parse(source)
+    path = catalogue.row(key).path
+    source, tree = path.read_text(encoding="utf-8"), catalogue.syntax(path)
     told, _, left_out = (ast.get_docstring(tree) or "").partition(_LEFT_OUT)
     idea, dollars, equations = told.partition("$$")
     mechanism = _blocks(f"{dollars}{equations}".strip())

@@ -10,11 +10,13 @@ import ast
 import json
 import math
 import re
+import threading
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, nearest, one_line, shorten
@@ -95,12 +97,31 @@ def _built() -> frozenset[str]:
     return frozenset(f"{file.parent.name}/{file.stem}" for file in files if file.stem not in _NOT_PAPERS)
 
 
+# CPython 3.11 and 3.12 can fail where two threads parse at once, and importing torch parses too.
+_ONE_PARSER = threading.RLock()
+
+
+def syntax(file: Path) -> ast.Module:
+    """A source file, parsed but not run.
+
+    Raises:
+        SyntaxError: it is not Python.
+    """
+    with _ONE_PARSER:
+        return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def _imported(name: str) -> ModuleType:
+    with _ONE_PARSER:
+        return import_module(f"neurorama.exhibits.{name}")
+
+
 @cache
 def areas() -> tuple[Area, ...]:
     """All areas in the order of the hall."""
     found = []
     for slug in dict.fromkeys(row.area for row in papers()):
-        tree = ast.parse((_HERE / "exhibits" / slug / "__init__.py").read_text(encoding="utf-8"))
+        tree = syntax(_HERE / "exhibits" / slug / "__init__.py")
         title, _, blurb = (ast.get_docstring(tree) or slug).partition("\n")
         found.append(Area(slug, title, blurb.strip()))
     return tuple(found)
@@ -146,7 +167,7 @@ def paper(key: str) -> Paper:
     facts = row(key)
     if not facts.built:
         return Paper(id=facts.id, title=facts.title, name=facts.name)
-    for node in ast.parse(facts.path.read_text(encoding="utf-8")).body:
+    for node in syntax(facts.path).body:
         if (
             isinstance(node, ast.Assign)
             and isinstance(node.value, ast.Call)
@@ -170,7 +191,7 @@ def load(key: str) -> Exhibit[Any]:
     full = resolve(key)
     if full not in _built():
         raise InputError(f"{full} is planned, not built yet; `neurorama list --built` shows what runs")
-    return import_module(f"neurorama.exhibits.{full.replace('/', '.')}").EXHIBIT
+    return _imported(full.replace("/", ".")).EXHIBIT
 
 
 _SPLIT = re.compile(r"[^\W_]+")
@@ -312,7 +333,7 @@ def _entries() -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     for paper in built():
         try:
-            tree = ast.parse(paper.path.read_text(encoding="utf-8"))
+            tree = syntax(paper.path)
         except SyntaxError:  # a broken exhibit breaks only itself; `check` tells of it
             continue
         for node in ast.walk(tree):
@@ -347,4 +368,4 @@ def arena(name: str) -> tuple[Arena[Any, Any], tuple[str, ...]]:
     if name not in _entries():
         raise InputError(f"no arena is called {name!r}; {nearest(name, arenas())}")
     area, _, constant = name.partition("/")
-    return getattr(import_module(f"neurorama.exhibits.{area}.arena"), constant.upper()), _entries()[name]
+    return getattr(_imported(f"{area}.arena"), constant.upper()), _entries()[name]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 Loss = Callable[[Tensor], Tensor]  # a flat weight vector (p,) -> a scalar
@@ -46,6 +46,23 @@ def random_start(runs: int, widths: Sequence[int]) -> Float[Tensor, "{runs} p"]:
     return torch.cat(parts, dim=1)
 
 
+def train_networks(
+    theta: Float[Tensor, "r p"],
+    widths: Sequence[int],
+    x: Float[Tensor, "n i"],
+    y: Int[Tensor, " n"],
+    rows: Int[Tensor, "t r m"],
+    rates: Float[Tensor, " t"],
+) -> Float[Tensor, "r p"]:
+    """Trains r classifiers at once by gradient steps on cross-entropy: step t of run r takes the rows `rows[t, r]`."""
+    for batch, rate in zip(rows, rates):
+        theta = theta.detach().requires_grad_()
+        out = tanh_network(theta, x[batch], widths)
+        loss = torch.nn.functional.cross_entropy(out.flatten(0, 1), y[batch].flatten()) * len(theta)
+        theta = theta - rate * torch.autograd.grad(loss, theta)[0]
+    return theta.detach()
+
+
 def plane(
     a: Float[Tensor, " p"],
     b: Float[Tensor, " p"],
@@ -53,12 +70,17 @@ def plane(
     x: Float[Tensor, " w"],
     y: Float[Tensor, " h"],
 ) -> Float[Tensor, "h w p"]:
-    """Points of the plane through three: a lies at (-1, 0), b at (1, 0), c above; the unit is half the way from a to b."""
+    """Points of the plane through three: a lies at (-1, 0), b at (1, 0), c above; one unit is half the way a to b."""
     right = (b - a) / 2
     up = c - (a + b) / 2
     up = up - (up @ right) / right.square().sum().clamp(min=1e-12) * right
     up = up * right.norm() / up.norm().clamp(min=1e-12)
     return (a + b) / 2 + x[None, :, None] * right + y[:, None, None] * up
+
+
+def layer_moves(d: Float[Tensor, " p"], widths: Sequence[int]) -> Float[Tensor, "k p"]:
+    """The move `d` split into moves of one layer each; they add up to it."""
+    return torch.block_diag(*[part[None] for part in d.split(sizes_of(widths))])
 
 
 def segment(a: Float[Tensor, "*b p"], b: Float[Tensor, "*b p"], s: Float[Tensor, " n"]) -> Float[Tensor, "*b n p"]:

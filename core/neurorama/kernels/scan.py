@@ -10,7 +10,7 @@ in place of $L$. Only products of coefficients occur, never a quotient, so nothi
 from __future__ import annotations
 
 import math
-from itertools import repeat
+from itertools import pairwise, repeat
 
 import torch
 from jaxtyping import Inexact
@@ -68,31 +68,33 @@ class _Scan(torch.autograd.Function):
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]
         # The gradient obeys the same recurrence backwards in time: g_k = grad_k + conj(a_{k+1}) g_{k+1}.
         a, x = ctx.saved_tensors
-        back = a.conj() if a.dim() == 1 else a.conj().roll(-1, dims=-2).flip(-2)
-        g = _chunked(back.resolve_conj(), grad.flip(-2), ctx.chunk).flip(-2)
+        after = a.conj() if a.dim() == 1 else a.conj().roll(-1, dims=-2)
+        g = _chunked(after.resolve_conj(), grad, ctx.chunk, back=True)
         to_a = None
         if ctx.needs_input_grad[0]:
-            to_a = g * pad(x[..., :-1, :], (0, 0, 1, 0)).conj()
-            if a.dim() == 1:
-                to_a = to_a.reshape(-1, a.numel()).sum(0)
+            to_a = g[..., 1:, :] * x[..., :-1, :].conj()
+            to_a = to_a.reshape(-1, a.numel()).sum(0) if a.dim() == 1 else pad(to_a, (0, 0, 1, 0))
         return to_a, g, None
 
 
-def _chunked(a: Tensor, b: Tensor, chunk: int) -> Tensor:
+def _chunked(a: Tensor, b: Tensor, chunk: int, back: bool = False) -> Tensor:
+    """The recurrence, or the same from the last step to the first."""
     length = b.shape[-2]
     chunks = -(-length // chunk)
 
     def cut(steps: Tensor) -> Tensor:  # (..., L, n) -> (..., chunks, chunk, n), zeros at the end
-        return pad(steps, (0, 0, 0, chunks * chunk - length)).unflatten(-2, (chunks, chunk))
+        missing = chunks * chunk - length
+        return (pad(steps, (0, 0, 0, missing)) if missing else steps).unflatten(-2, (chunks, chunk))
 
     b = cut(b)
     a = a.expand(chunk, -1) if a.dim() == 1 else cut(a)
+    step, hop = (range(n)[:: -1 if back else 1] for n in (chunk, chunks))
     x = torch.empty_like(b, memory_format=torch.contiguous_format)
-    x[..., 0, :] = b[..., 0, :]
-    for k in range(1, chunk):
-        torch.addcmul(b[..., k, :], a[..., k, :], x[..., k - 1, :], out=x[..., k, :])
-    decay = a.cumprod(-2)  # what is left of the chunk before, after each step
-    for j in range(1, chunks):
+    x[..., step[0], :] = b[..., step[0], :]
+    for before, k in pairwise(step):
+        torch.addcmul(b[..., k, :], a[..., k, :], x[..., before, :], out=x[..., k, :])
+    decay = a.flip(-2).cumprod(-2).flip(-2) if back else a.cumprod(-2)  # what each step has left of the chunk before
+    for before, j in pairwise(hop):
         here = decay if a.dim() == 2 else decay[..., j, :, :]
-        x[..., j, :, :].addcmul_(here, x[..., j - 1, -1:, :])
+        x[..., j, :, :].addcmul_(here, x[..., before, step[-1], None, :])
     return x.flatten(-3, -2)[..., :length, :]

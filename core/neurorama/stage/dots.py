@@ -147,13 +147,14 @@ class Representations(Renderer):
 
 
 def _most(columns: list[Array]) -> list[float]:
-    """Limits that hold all dots, or nearly all where a few far ones would press the others together.
+    """Limits that hold all dots, or all but a few far ones that would press the others together.
 
-    Nearly all: between the 1st and the 99th percentile of each step, with half of that room around.
+    Far is what lies more than a whole width outside the middle 98 % of the dots of every step.
     """
-    everything = limits(columns)
     good = [column[np.isfinite(column)] for column in columns]
-    core = limits([np.quantile(column, (0.01, 0.99)) for column in good if len(column)], 0.25)
+    low, high = limits([np.quantile(column, (0.01, 0.99)) for column in good if len(column)], 0)
+    near = [column[(column >= 2 * low - high) & (column <= 2 * high - low)] for column in good]
+    everything, core = limits(good), limits(near)
     return core if everything[1] - everything[0] > 1.5 * (core[1] - core[0]) else everything
 
 

@@ -111,13 +111,16 @@ class _OnNodes(Renderer):
         where = self.where[arm][: graph.num_nodes]
         pixels = min((height - 40) / 2, 1.25 * height / 2) / max(float(np.abs(where[:, 1]).max()), 0.62)
         degree = np.bincount(distinct(graph)[0].ravel(), minlength=graph.num_nodes)
+        dot = self._size(graph.num_nodes, height)
         shown, taken = [""] * graph.num_nodes, np.zeros((0, 3))
         for node in np.argsort(-degree, kind="stable").tolist():
             name = str(graph.names[node])
             name = name if len(name) <= 16 else name[:15] + "…"
             box = np.array([*(where[node] * pixels), 3 * len(name)])  # middle, bottom, and half of its width in pixels
             apart = np.abs(taken - box)
-            if not ((apart[:, 0] < taken[:, 2] + box[2]) & (apart[:, 1] < 12)).any():
+            over = where * pixels - box[:2]  # of the other dots' middles, as seen from this dot
+            hides = (np.abs(over[:, 0]) < box[2]) & (over[:, 1] > dot / 2) & (over[:, 1] < dot + 12)
+            if not hides.any() and not ((apart[:, 0] < taken[:, 2] + box[2]) & (apart[:, 1] < 12)).any():
                 shown[node], taken = text(name), np.vstack([taken, box])
         return shown
 

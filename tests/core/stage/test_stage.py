@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,6 +21,7 @@ from values import MAKE, card, graph, run_of, staged
 
 from neurorama import Bars, Curve, Events, Flow, Frame, Graph, Grid, Hist, InputError, Mask, Points, Trace, Value
 from neurorama.stage import RENDERERS, Pane, Stage
+from neurorama.stage.base import apart
 from neurorama.stage.graphs import distinct
 
 JOINT = {"float", "Curve", "Hist", "Bars"}
@@ -108,6 +110,45 @@ def test_arms_have_their_colours() -> None:
     colours = [trace["line"]["color"] for trace in pane.figure["data"][:6]]
     assert [trace["name"] for trace in pane.figure["data"][:6]] == list(arms)
     assert colours == ["#0072B2", "#8A8F98", "#E69F00", "#009E73", "#CC79A7", "#56B4E9"]
+
+
+@given(st.lists(st.tuples(st.floats(-5, 5), st.floats(0.1, 0.5)), min_size=1, max_size=8))
+def test_labels_stay_inside_the_picture_and_off_each_other(labels: list[tuple[float, float]]) -> None:
+    heights, sizes = zip(*labels)
+    moved = apart(heights, sizes, [-2.0, 2.0])
+    ends = sorted((middle - size / 2, middle + size / 2) for middle, size in zip(moved, sizes))
+    assert ends[0][0] >= -2 - 1e-9
+    assert ends[-1][1] <= 2 + 1e-9
+    assert all(low[1] <= high[0] + 1e-9 for low, high in pairwise(ends))
+
+
+def test_labels_with_room_around_them_stay_where_they_are() -> None:
+    assert apart([0.2, 0.8, np.nan], [0.1, 0.1, 0.1], [0.0, 1.0])[:2] == [0.2, 0.8]
+
+
+def test_a_far_dot_does_not_press_the_others_together_and_is_told_of() -> None:
+    cloud = np.random.default_rng(0).normal(size=(300, 2))
+    (plain,) = staged({"p": Points(cloud)}).panes()
+    assert plain.note == ""
+    cloud[7] = 50, -50
+    (pane,) = staged({"p": Points(cloud)}).panes()
+    assert max(map(abs, pane.figure["layout"]["xaxis"]["range"])) < 8
+    assert pane.note == "1 dot lies outside the picture."
+
+
+def test_a_spike_of_one_step_does_not_flatten_a_distribution_and_is_told_of() -> None:
+    bounds = np.arange(4)
+    low = [{"h": Hist([3, 5, 4], bounds)}] * 20
+    stage = staged({"h": Hist([0, 400, 0], bounds)}, *low)
+    assert stage.panes()[0].figure["layout"]["yaxis"]["range"][1] < 10
+    assert stage.panes()[0].note == ""
+    assert "400" in stage.panes(0)[0].note
+
+
+def test_a_flat_picture_takes_no_empty_room() -> None:
+    wide, square = Grid(np.eye(8, 64), image=True), Grid(np.eye(8), image=True)
+    heights = [staged({"z/Ours": z, "z/Plain": z}).panes()[0].figure["layout"]["height"] for z in (wide, square)]
+    assert heights[0] < heights[1] / 2
 
 
 def test_the_present_moment_is_vermilion_and_nothing_else_is() -> None:

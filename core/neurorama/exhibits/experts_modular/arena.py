@@ -89,7 +89,7 @@ class RegionRegression(Arena[nn.Module, RegionTask]):
             guess, penalty = system(data.x[batch])
             return nn.functional.mse_loss(guess, data.y[batch]) + penalty
 
-        # of 0.003 to 0.06 the best rate for the mixture and level with the best for dense, by the loss on training inputs
+        # of 0.003 to 0.06 the best rate for the mixture, level with the best for dense, by the loss on training inputs
         return descend(loss, system.parameters(), steps, lr=0.03)
 
     @torch.no_grad()

@@ -124,7 +124,7 @@ EXHIBIT = Exhibit(
     arms=("LRU", "tanh RNN", "free diagonal"),
     views={
         "eigenvalues": "Each dot is one mode: near the circle of radius 1 it remembers long, outside it grows.",
-        "answer to one push": "How much of one push at step 0 is left, in powers of ten: does it last to the right edge?",
+        "answer to one push": "What is left of one push at step 0, in powers of ten: does it last to the right edge?",
         "test accuracy": "Naming the first symbol after the whole lag; guessing one of eight gives 0.125.",
         "gradient by age": "How loudly the loss speaks to inputs so far back: where it fades, nothing is learnt.",
         "largest radius": "Above 1 a linear recurrence is unstable; the LRU cannot get there, the free one can.",
