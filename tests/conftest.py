@@ -6,10 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 install_import_hook("neurorama.kernels", "beartype.beartype")
+settings.register_profile("neurorama", deadline=None)  # a busy machine is not a fault
+settings.load_profile("neurorama")
 
 ROOT = Path(__file__).parents[1]
 

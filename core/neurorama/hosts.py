@@ -6,6 +6,7 @@ import errno
 import filecmp
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -79,6 +80,7 @@ def _free(host: str, port: int, command: str) -> None:
 def _serve(command: Sequence[str]) -> int:
     """Runs a server in the foreground; Ctrl-C reaches it as well, and it is given the time to end."""
     with subprocess.Popen(command) as process:
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())  # whoever ends us ends the server too
         while True:
             try:
                 return process.wait()

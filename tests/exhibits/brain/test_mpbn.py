@@ -111,9 +111,10 @@ def test_folded_thresholds_fire_spike_for_spike_the_same(form: str, gamma: str, 
     norm = made.norm
     if gamma == "all negative":
         norm.weight.data = -norm.weight.data.abs()
-    elif gamma == "some zero":
-        norm.weight.data[::2] = 0
-        norm.bias.data[::4] = beta
+    elif gamma == "some zero":  # of both signs, as floats have it
+        norm.weight.data[::2] = 0.0
+        norm.weight.data[::4] = -0.0
+        norm.bias.data[:] = beta
     u = 2 * torch.randn(5, *SHAPE, dtype=torch.float64)
     expected = np.zeros(u.shape)
     for n, c, i, j in np.ndindex(*u.shape):

@@ -142,9 +142,9 @@ EXHIBIT = Exhibit(
         "where it breaks": Preset("Strong coherence: memories are told to stay put, and learn nothing.", {"beta": 0.1}),
     },
     fidelity="full",
-    departs="One Gaussian a node, not a mixture; predictions are kept between -1 and 1, a GRU's range. Here the claim finds "
-    "no support: users jump with every event, so past rates say little of the next move. Prediction alone is even with "
-    "plain, gamma grows, and asking for smooth memories slows learning. A calmer stream leaves a tie.",
+    departs="One Gaussian a node, not a mixture; predictions are kept between -1 and 1, a GRU's range. Here the claim "
+    "finds no support: users jump at each event, so past rates say little of the next move. Prediction alone equals "
+    "plain within noise, gamma grows, and asking for smooth memories slows learning. A calmer stream leaves a tie.",
     time="epoch",
     entry=Entry(LINKS, build),
 )

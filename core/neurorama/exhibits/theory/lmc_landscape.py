@@ -68,10 +68,8 @@ def one_layer(losses: Loss, loss: Loss, p: Tensor, d: Tensor, widths: list[int])
     slope, bend = curvatures(loss, p.expand_as(alone), alone)
     rise = losses(p + alone / 2) - losses(p[None])
     names = [f"layer {i + 1}" for i in range(len(alone))]
-    return {
-        "one layer half way/from the ends": Bars(names, slope / 2 + bend / 8, "rise of the loss"),
-        "one layer half way/measured": Bars(names, rise, "rise of the loss"),
-    }
+    sides = {"from the ends": slope / 2 + bend / 8, "measured": rise}
+    return {f"one layer half way/{side}": Bars(names, values, "rise of the loss") for side, values in sides.items()}
 
 
 def run(knobs: Knobs) -> Run:
@@ -84,7 +82,7 @@ def run(knobs: Knobs) -> Run:
 
     losses = torch.no_grad()(torch.func.vmap(loss))
     parent, at = landscape.random_start(knobs.pairs, widths), 0
-    seen, own, shuffled = [], [], []
+    places, parted, own, shuffled = [], [], [], []
     for k in sorted({round(knobs.latest * (i / 29) ** 1.5) for i in range(30)}):
         rows = torch.randint(len(x), (k - at, knobs.pairs, knobs.batch))
         parent, at = train_networks(parent, widths, x, y, rows, rates[at:k]), k
@@ -92,23 +90,22 @@ def run(knobs: Knobs) -> Run:
         rows = (rows if knobs.part else rows[:, :1].expand_as(rows)).flatten(1, 2)
         p, q = train_networks(parent.repeat(2, 1), widths, x, y, rows, rates[k:]).chunk(2)
         d = q - p
-
         path = landscape.segment(p, q, s)  # (pairs, 17, weights)
         height = barrier(losses(path.flatten(0, 1)).view(len(p), len(s)), s)
         (slope_p, bend_p), (slope_q, bend_q) = curvatures(loss, p, d), curvatures(loss, q, d)
         ends, middle = (slope_p - slope_q) / 4 + (bend_p + bend_q) / 16, height[:, len(s) // 2]
         bend = curvatures(loss, path[0], d[:1].expand(len(s), -1))[1]
-        seen += zip(ends.tolist(), middle.tolist(), [k] * len(p))
+        places += zip(ends.tolist(), middle.tolist())
+        parted += [k] * len(p)
         own.append(rank_correlation(ends, middle))
         shuffled.append(rank_correlation(ends[torch.randperm(len(ends))], middle))
-        so_far, axes = torch.tensor(seen), ("from the ends", "measured")
         values = {
             "loss surface": surface(losses, parent[0], p[0], q[0]),
             "height over the chord/measured": Curve(s, height[0], "place on the line", "loss"),
             "height over the chord/curvature": Curve(s, landscape.barrier_from_curvature(bend, s), dots=True),
             "barrier/from the ends": float(ends.clamp(min=0).mean()),
             "barrier/measured": float(height.amax(1).mean()),
-            "all pairs": Points(so_far[:, :2], values=so_far[:, 2], items="pairs", axes=axes),
+            "all pairs": Points(places, values=parted, items="pairs", axes=("from the ends", "measured")),
             **one_layer(losses, loss, p[0], d[0], widths),
             "rank correlation/from the ends": sum(own) / len(own),
             "rank correlation/shuffled": sum(shuffled) / len(shuffled),
