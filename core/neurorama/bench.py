@@ -178,9 +178,9 @@ def _loop(data: tuple[Tensor, Tensor]) -> Callable[[], Tensor]:
     a, b = data
 
     def run(steps: Tensor) -> Tensor:
-        states = [steps[:, 0]]
-        for k in range(1, steps.shape[1]):
-            states.append(a * states[-1] + steps[:, k])
+        states = []
+        for step in steps.unbind(1):  # indexing step by step would make the gradient quadratic in the length
+            states.append(a * states[-1] + step if states else step)
         return torch.stack(states, dim=1)
 
     return lambda: _with_gradient(run, b)

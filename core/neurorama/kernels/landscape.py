@@ -94,18 +94,18 @@ def barrier(losses: Float[Tensor, "*b n"], s: Float[Tensor, " n"]) -> Float[Tens
 
 
 def hvp(loss: Loss, point: Float[Tensor, " p"], direction: Float[Tensor, " p"]) -> Float[Tensor, " p"]:
-    """Hessian of `loss` at `point` times `direction`, forward over reverse: the Hessian is never formed."""
-    return torch.func.jvp(torch.func.grad(loss), (point,), (direction,))[1]
+    """Hessian of `loss` at `point` times `direction`, as the gradient of the slope: the Hessian is never formed."""
+    return torch.func.grad(lambda theta: torch.func.grad(loss)(theta) @ direction)(point)
 
 
 def curvatures(
     loss: Loss, points: Float[Tensor, "n p"], directions: Float[Tensor, "n p"]
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
-    """Slope and curvature of `loss` at each point along its direction: $d^T \\nabla L$ and $d^T H d$."""
+    r"""Slope $d^\top \nabla L$ and curvature $d^\top H d$ of `loss` at each point along its direction."""
 
     def one(point: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
-        slope, bend = torch.func.jvp(torch.func.grad(loss), (point,), (direction,))
-        return slope @ direction, bend @ direction
+        bend, slope = torch.func.grad_and_value(lambda theta: torch.func.grad(loss)(theta) @ direction)(point)
+        return slope, bend @ direction
 
     return torch.func.vmap(one)(points, directions)
 

@@ -13,11 +13,13 @@ from neurorama.kernels.landscape import (
     barrier_from_curvature,
     curvatures,
     hvp,
+    layer_moves,
     plane,
     random_start,
     segment,
     sizes_of,
     tanh_network,
+    train_networks,
 )
 
 WIDTHS = [4, 3, 3, 2]
@@ -49,6 +51,8 @@ def test_hessian_vector_product_against_the_dense_hessian() -> None:
     point, direction = torch.randn(2, sum(sizes_of(WIDTHS)), dtype=torch.float64)
     dense = torch.autograd.functional.hessian(loss, point)
     torch.testing.assert_close(hvp(loss, point, direction), dense @ direction)
+    forward_over_reverse = torch.func.jvp(torch.func.grad(loss), (point,), (direction,))[1]
+    torch.testing.assert_close(hvp(loss, point, direction), forward_over_reverse)
     slope, bend = curvatures(loss, point[None], direction[None])
     torch.testing.assert_close(bend[0], direction @ dense @ direction)
     torch.testing.assert_close(slope[0], torch.autograd.functional.jacobian(loss, point) @ direction)
@@ -80,6 +84,28 @@ def test_of_a_parabola_in_closed_form(a: float, b: float, c: float) -> None:
     torch.testing.assert_close(
         barrier_from_curvature(torch.full_like(s, 2 * a), s), want, atol=a**2 / 64 + 1e-12, rtol=0
     )
+
+
+def test_moves_of_single_layers_add_up() -> None:
+    d = torch.randn(sum(sizes_of(WIDTHS)))
+    moves = layer_moves(d, WIDTHS)
+    assert moves.count_nonzero(dim=1).tolist() == sizes_of(WIDTHS)
+    torch.testing.assert_close(moves.sum(0), d)
+
+
+def test_side_by_side_training_is_plain_sgd() -> None:
+    torch.manual_seed(0)
+    x, y = torch.randn(30, 4), torch.randint(2, (30,))
+    theta, rows, rates = random_start(3, WIDTHS), torch.randint(30, (5, 3, 8)), torch.linspace(1, 0.2, 5)
+    together = train_networks(theta, WIDTHS, x, y, rows, rates)
+    for run in range(3):
+        alone = theta[run].clone().requires_grad_()
+        for batch, rate in zip(rows[:, run], rates):
+            optimiser = torch.optim.SGD([alone], lr=float(rate))
+            optimiser.zero_grad()
+            nn.functional.cross_entropy(tanh_network(alone, x[batch], WIDTHS), y[batch]).backward()
+            optimiser.step()
+        torch.testing.assert_close(together[run], alone.detach())
 
 
 def test_plane_goes_through_its_three_points() -> None:

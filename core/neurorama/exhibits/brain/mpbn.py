@@ -141,7 +141,7 @@ EXHIBIT = Exhibit(
     presets={
         "folded": Preset("Tested without a norm: the threshold moved instead, no spike changed.", {"fold": True}),
         "one norm per neuron": Preset("The element form: each neuron has its own mean.", {"form": "element"}),
-        "where it breaks": Preset("Three layers: the norm after the convolution is enough.", {"blocks": 1}),
+        "where it breaks": Preset("Five layers: the norm after the convolution is enough.", {"blocks": 2}),
     },
     fidelity="full",
     departs="11 layers stand for ResNet-19 and -20, Adam at 0.02 (of 0.01, 0.02, 0.04 the best for both arms) for SGD. "

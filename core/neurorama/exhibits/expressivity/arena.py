@@ -63,7 +63,8 @@ class GNN(nn.Module):
     def settle(self, batches: Sequence[Batch]) -> None:
         """Means and variances of the norms, taken anew over `batches`: running ones trail behind fast weights."""
         self.train()
-        for norm in self.norms:
+        for norm in self.norms.children():
+            assert isinstance(norm, nn.BatchNorm1d)
             norm.reset_running_stats()
         for batch in batches:
             self(batch)

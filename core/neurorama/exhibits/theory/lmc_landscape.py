@@ -53,7 +53,7 @@ class Knobs(Params):
 
 def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:
     """Spearman's; 0 where one of the two does not vary."""
-    return 0.0 if np.ptp(a) == 0 or np.ptp(b) == 0 else float(spearmanr(a, b).statistic)
+    return 0.0 if np.ptp(a) == 0 or np.ptp(b) == 0 else float(spearmanr(a, b)[0])
 
 
 def surface(losses: Loss, parent: Tensor, p: Tensor, q: Tensor) -> Grid:
