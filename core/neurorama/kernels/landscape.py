@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-Loss = Callable[[Tensor], Tensor]  # a flat weight vector (p,) -> a scalar
+Losses = Callable[[Tensor], Tensor]  # flat weight vectors (n, p) -> the loss of each, (n,)
 
 
 def sizes_of(widths: Sequence[int]) -> list[int]:
@@ -27,15 +27,23 @@ def sizes_of(widths: Sequence[int]) -> list[int]:
 
 
 def tanh_network(
-    theta: Float[Tensor, "*b p"], x: Float[Tensor, "*b n i"], widths: Sequence[int]
-) -> Float[Tensor, "*b n o"]:
-    """A tanh network whose weights are one flat vector: smooth in them, as the integral above wants it."""
+    theta: Float[Tensor, "r p"], x: Float[Tensor, "*r n i"], widths: Sequence[int]
+) -> Float[Tensor, "r n o"]:
+    """r tanh networks, each with its weights in one flat vector: smooth in them, as the integral above wants it."""
     h, last = x, len(widths) - 2
     for i, part in enumerate(theta.split(sizes_of(widths), dim=-1)):
         layer = part.unflatten(-1, (widths[i] + 1, widths[i + 1]))  # the last row is the bias
         h = h @ layer[..., :-1, :] + layer[..., -1:, :]
         h = h.tanh() if i < last else h
     return h
+
+
+def tanh_losses(
+    theta: Float[Tensor, "r p"], widths: Sequence[int], x: Float[Tensor, "*r n i"], y: Int[Tensor, "*r n"]
+) -> Float[Tensor, " r"]:
+    """Mean cross-entropy of each of r networks, on rows of its own (r, n, i) or on the same for all (n, i)."""
+    out = tanh_network(theta, x, widths)  # (r, n, classes)
+    return torch.nn.functional.cross_entropy(out.mT, y.expand(out.shape[:-1]), reduction="none").mean(-1)
 
 
 def random_start(runs: int, widths: Sequence[int]) -> Float[Tensor, "{runs} p"]:
@@ -57,9 +65,7 @@ def train_networks(
     """Trains r classifiers at once by gradient steps on cross-entropy: step t of run r takes the rows `rows[t, r]`."""
     for batch, rate in zip(rows, rates):
         theta = theta.detach().requires_grad_()
-        out = tanh_network(theta, x[batch], widths)
-        loss = torch.nn.functional.cross_entropy(out.flatten(0, 1), y[batch].flatten()) * len(theta)
-        theta = theta - rate * torch.autograd.grad(loss, theta)[0]
+        theta = theta - rate * torch.autograd.grad(tanh_losses(theta, widths, x[batch], y[batch]).sum(), theta)[0]
     return theta.detach()
 
 
@@ -93,21 +99,22 @@ def barrier(losses: Float[Tensor, "*b n"], s: Float[Tensor, " n"]) -> Float[Tens
     return losses - (1 - s) * losses[..., :1] - s * losses[..., -1:]
 
 
-def hvp(loss: Loss, point: Float[Tensor, " p"], direction: Float[Tensor, " p"]) -> Float[Tensor, " p"]:
-    """Hessian of `loss` at `point` times `direction`, as the gradient of the slope: the Hessian is never formed."""
-    return torch.func.grad(lambda theta: torch.func.grad(loss)(theta) @ direction)(point)
+def hvp(
+    losses: Losses, points: Float[Tensor, "n p"], directions: Float[Tensor, "n p"]
+) -> tuple[Float[Tensor, " n"], Float[Tensor, "n p"]]:
+    r"""Slope $d^\top \nabla L$ at each point along its direction, and its gradient $H d$: no Hessian is formed."""
+    points = points.detach().requires_grad_()
+    (gradients,) = torch.autograd.grad(losses(points).sum(), points, create_graph=True)  # no point feels another's loss
+    slopes = (gradients * directions).sum(-1)
+    return slopes.detach(), torch.autograd.grad(slopes.sum(), points)[0]
 
 
 def curvatures(
-    loss: Loss, points: Float[Tensor, "n p"], directions: Float[Tensor, "n p"]
+    losses: Losses, points: Float[Tensor, "n p"], directions: Float[Tensor, "n p"]
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
-    r"""Slope $d^\top \nabla L$ and curvature $d^\top H d$ of `loss` at each point along its direction."""
-
-    def one(point: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
-        bend, slope = torch.func.grad_and_value(lambda theta: torch.func.grad(loss)(theta) @ direction)(point)
-        return slope, bend @ direction
-
-    return torch.func.vmap(one)(points, directions)
+    r"""Slope $d^\top \nabla L$ and curvature $d^\top H d$ at each point along its direction."""
+    slopes, products = hvp(losses, points, directions)
+    return slopes, (products * directions).sum(-1)
 
 
 def barrier_from_curvature(curvature: Float[Tensor, "*b n"], s: Float[Tensor, " n"]) -> Float[Tensor, "*b n"]:
@@ -119,3 +126,13 @@ def barrier_from_curvature(curvature: Float[Tensor, "*b n"], s: Float[Tensor, " 
     """
     g = torch.minimum(s[:, None], s) * (1 - torch.maximum(s[:, None], s))
     return -torch.trapezoid(g * curvature[..., None, :], s, dim=-1)
+
+
+def middle_from_ends(losses: Losses, p: Float[Tensor, "n p"], q: Float[Tensor, "n p"]) -> Float[Tensor, " n"]:
+    r"""The barrier half way, as slope and curvature at the two ends tell it: the mean of two Taylor polynomials.
+
+    $$\hat B(\tfrac12) = \tfrac14 (\nabla L(p) - \nabla L(q))^\top d + \tfrac1{16} d^\top (H(p) + H(q)) d,$$ exact up to
+    third order.
+    """
+    (slope_p, bend_p), (slope_q, bend_q) = curvatures(losses, p, q - p), curvatures(losses, q, q - p)
+    return (slope_p - slope_q) / 4 + (bend_p + bend_q) / 16

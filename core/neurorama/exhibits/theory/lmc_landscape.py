@@ -24,11 +24,10 @@ from numpy.typing import ArrayLike
 from pydantic import Field
 from scipy.stats import spearmanr
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from neurorama import Bars, Claim, Curve, Exhibit, Frame, Grid, Paper, Params, Points, Preset, Run, Trace, Value, data
 from neurorama.kernels import landscape
-from neurorama.kernels.landscape import Loss, barrier, curvatures, tanh_network, train_networks
+from neurorama.kernels.landscape import Losses, barrier, curvatures, tanh_losses, train_networks
 
 PAPER = Paper(
     id=153,
@@ -53,19 +52,20 @@ class Knobs(Params):
 
 def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:
     """Spearman's; 0 where one of the two does not vary."""
-    return 0.0 if np.ptp(a) == 0 or np.ptp(b) == 0 else float(spearmanr(a, b)[0])
+    a, b = np.asarray(a), np.asarray(b)
+    return 0.0 if np.ptp(a) == 0 or np.ptp(b) == 0 else float(np.asarray(spearmanr(a, b))[0])
 
 
-def surface(losses: Loss, parent: Tensor, p: Tensor, q: Tensor) -> Grid:
+def surface(losses: Losses, parent: Tensor, p: Tensor, q: Tensor) -> Grid:
     x, y = torch.linspace(-1.6, 1.6, 21), torch.linspace(1.6, -0.8, 16)
     z = losses(landscape.plane(p, q, parent, x, y).flatten(0, 1)).log10().view(len(y), len(x))
     return Grid(z, "towards where they parted", "the two results are at -1 and 1", "log10 of the loss", x=x, y=y)
 
 
-def one_layer(losses: Loss, loss: Loss, p: Tensor, d: Tensor, widths: list[int]) -> dict[str, Value]:
+def one_layer(losses: Losses, p: Tensor, d: Tensor, widths: list[int]) -> dict[str, Value]:
     """p with a single layer moved half way to q, measured and as slope and curvature at p tell it."""
     alone = landscape.layer_moves(d, widths)  # (layers, weights)
-    slope, bend = curvatures(loss, p.expand_as(alone), alone)
+    slope, bend = curvatures(losses, p.expand_as(alone), alone)
     rise = losses(p + alone / 2) - losses(p[None])
     names = [f"layer {i + 1}" for i in range(len(alone))]
     sides = {"from the ends": slope / 2 + bend / 8, "measured": rise}
@@ -77,10 +77,9 @@ def run(knobs: Knobs) -> Run:
     widths = [x.shape[1], knobs.width, knobs.width, 10]
     s, rates = torch.linspace(0, 1, 17), knobs.rate * (1 + torch.linspace(0, math.pi, knobs.steps).cos()) / 2
 
-    def loss(theta: Tensor) -> Tensor:  # on the first 256 images
-        return cross_entropy(tanh_network(theta, x[:256], widths), y[:256])
+    def losses(theta: Tensor) -> Tensor:  # (n, weights) -> (n,), on the first 256 images
+        return tanh_losses(theta, widths, x[:256], y[:256])
 
-    losses = torch.no_grad()(torch.func.vmap(loss))
     parent, at = landscape.random_start(knobs.pairs, widths), 0
     places, parted, own, shuffled = [], [], [], []
     for k in sorted({round(knobs.latest * (i / 29) ** 1.5) for i in range(30)}):
@@ -92,9 +91,8 @@ def run(knobs: Knobs) -> Run:
         d = q - p
         path = landscape.segment(p, q, s)  # (pairs, 17, weights)
         height = barrier(losses(path.flatten(0, 1)).view(len(p), len(s)), s)
-        (slope_p, bend_p), (slope_q, bend_q) = curvatures(loss, p, d), curvatures(loss, q, d)
-        ends, middle = (slope_p - slope_q) / 4 + (bend_p + bend_q) / 16, height[:, len(s) // 2]
-        bend = curvatures(loss, path[0], d[:1].expand(len(s), -1))[1]
+        ends, middle = landscape.middle_from_ends(losses, p, q), height[:, len(s) // 2]
+        bend = curvatures(losses, path[0], d[:1].expand(len(s), -1))[1]
         places += zip(ends.tolist(), middle.tolist())
         parted += [k] * len(p)
         own.append(rank_correlation(ends, middle))
@@ -106,7 +104,7 @@ def run(knobs: Knobs) -> Run:
             "barrier/from the ends": float(ends.clamp(min=0).mean()),
             "barrier/measured": float(height.amax(1).mean()),
             "all pairs": Points(places, values=parted, items="pairs", axes=("from the ends", "measured")),
-            **one_layer(losses, loss, p[0], d[0], widths),
+            **one_layer(losses, p[0], d[0], widths),
             "rank correlation/from the ends": sum(own) / len(own),
             "rank correlation/shuffled": sum(shuffled) / len(shuffled),
         }
