@@ -16,10 +16,8 @@ def count(number: int, noun: str) -> str:
 
 
 def seconds(duration: float) -> str:
-    """`2 s`, `0.4 s`, `3 min`."""
-    if duration >= 90:
-        return f"{duration / 60:.0f} min"
-    return f"{duration:.0f} s" if duration >= 1 else f"{max(duration, 0.1):.1f} s"
+    """`2 s`, `3 min`; what takes less counts as `1 s`."""
+    return f"{duration / 60:.0f} min" if duration >= 90 else f"{max(1, round(duration))} s"
 
 
 def label(name: str) -> str:

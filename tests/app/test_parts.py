@@ -25,7 +25,7 @@ def test_no_markup_survives_and_every_letter_does(text: str) -> None:
 
 def test_words() -> None:
     assert [count(1, "run"), count(2708, "node")] == ["1 run", "2,708 nodes"]
-    assert [seconds(0.02), seconds(0.42), seconds(2.4), seconds(200)] == ["0.1 s", "0.4 s", "2 s", "3 min"]
+    assert [seconds(0.02), seconds(0.42), seconds(2.4), seconds(200)] == ["1 s", "1 s", "2 s", "3 min"]
     assert [marks.signed(0.3124), marks.signed(-0.5), marks.signed(0.0)] == ["+0.312", "−0.5", "0"]
 
 
