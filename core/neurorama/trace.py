@@ -124,6 +124,8 @@ class Graph:
         wrong: (n,) mistakes, a dark ring.
         train: (n,) nodes whose label was seen, drawn darker.
         weights: (m,) a quantity that widens the edges.
+        edge_values: (m,) a quantity that colours the edges (curvature, flow); `edge_unit` is what it measures.
+        change: (m,) 1 for an edge that was added to the graph as it was given, -1 for one that was dropped, else 0.
         directed: draw arrows.
         names: n names, or () for numbers.
         unit: what the node colour measures.
@@ -142,6 +144,9 @@ class Graph:
     names: Sequence[str] = ()
     unit: str = ""
     layers: IntArray | ArrayLike | None = None
+    edge_values: FloatArray | ArrayLike | None = None
+    edge_unit: str = ""
+    change: IntArray | ArrayLike | None = None
 
     def __post_init__(self) -> None:
         edges = _copy(self.edges, np.int64, 2, "edges")
@@ -152,7 +157,7 @@ class Graph:
         _set(self, "edges", edges)
         n = self.num_nodes
         _fill(self, n, classes=np.int64, values=np.float32, wrong=np.bool_, train=np.bool_, layers=np.int64)
-        _fill(self, edges.shape[1], weights=np.float32)
+        _fill(self, edges.shape[1], weights=np.float32, edge_values=np.float32, change=np.int64)
         if self.names:
             _length(self.names, n, "names")
 
