@@ -369,6 +369,28 @@ def check(
 
 
 @app.command()
+def traces(keys: Keys = None, every: All = False) -> None:
+    """Records the default run of exhibits, which their pages open on."""
+    from .traces import record
+
+    chosen, failed = _which(keys, every), 0
+    with _progress("recording") as progress:
+        for done, key in enumerate(chosen):
+            progress(done, len(chosen))
+            try:
+                files = record(key)
+            except InputError:
+                raise
+            except Exception as error:  # a broken exhibit breaks only itself
+                failed += 1
+                typer.echo(f"! {key} cannot be recorded: {type(error).__name__}: {error}", err=True)
+                continue
+            typer.echo(f"{key}: {files[0].stat().st_size / 1000:.0f} kB, {len(files) - 1} stills")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
 def bench(as_json: Json = False) -> None:
     """Measures the kernels beside what else one would use."""
     from . import bench as bench_
