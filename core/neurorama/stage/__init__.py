@@ -5,6 +5,7 @@ and projections are made once for the whole run, so that nothing jumps when time
 """
 
 from .notebook import show as show
+from .notebook import still as still
 from .panes import RENDERERS as RENDERERS
 from .panes import Card as Card
 from .panes import Pane as Pane

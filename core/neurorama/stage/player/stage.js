@@ -757,6 +757,7 @@ class Stage {
         await pane.lay();
         pane.paint();
       }
+      this.root.dataset.ready = "";
       this.#draw();
     });
     return this.laying;
