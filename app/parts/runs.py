@@ -27,7 +27,7 @@ class Job:
         self.frames: list[Frame] = []
         self.done, self.of = 0, 0
         self.result: Any = None
-        self.stage: Any = None  # the finished run, ready to be drawn
+        self.drawn: dict[str, bytes] = {}  # the finished run, as the player wants it
         self.fault = ""
         self.details = ""  # the whole traceback, where the fault is not the user's
         self.stopped = False

@@ -695,7 +695,8 @@ class Stage {
     for (const [, number] of told.matchAll(/"@":"(\d+)"/g)) {
       if (!this.table.has(number)) throw new RangeError(`array ${number} was never sent`);
     }
-    const followed = !this.description || this.place === this.description.time.steps.length - 1;
+    const before = this.description;
+    const followed = !before || before.about.run !== description.about.run || this.place === before.time.steps.length - 1;
     const shape = JSON.stringify([description.rows, description.panes.map((p) => [p.series, p.arm, p.kind, p.caption, p.wide])]);
     this.description = description;
     const last = description.time.steps.length - 1;
