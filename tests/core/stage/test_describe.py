@@ -78,7 +78,7 @@ def test_a_description_keeps_to_the_schema(kind: str) -> None:
     description, table = unpack(pack(run_of(kind), {"exhibit": "a/b"}))
     VALID.validate(description)
     assert {pane["kind"] for pane in description["panes"]} == {kind}
-    named = {place for place in json.dumps(description).split('"@": "')[1:]}
+    named = set(json.dumps(description).split('"@": "')[1:])
     assert {text.partition('"')[0] for text in named} == set(table)  # nothing is missing, nothing is sent for nothing
     for pane in description["panes"]:
         assert len(pane["traces"]) == len(pane["figure"]["data"])
