@@ -457,6 +457,7 @@ class Pane {
     const key = [told.traces.map((track) => stateOf(track, stage.place)), lit, stage.pending(this), lit.length && stage.place].join("|");
     if (key === this.painted) return;
     this.painted = key;
+    this.figure.dataset.lit = lit.length;
     const pen = this.canvas.getContext("2d"), ratio = globalThis.devicePixelRatio || 1;
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.clearRect(0, 0, this.canvas.width, this.canvas.height);
@@ -662,6 +663,7 @@ class Stage {
     this.table = new Map();
     this.speed = 1;
     this.root = make("div", "nr-stage");
+    this.root.stage = this; // for a console, and for tests
     this.rows = make("div", "nr-rows");
     this.card = make("div", "nr-card", "", { role: "status" });
     this.card.hidden = true;
