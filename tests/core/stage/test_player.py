@@ -205,7 +205,7 @@ def test_a_notebook_in_jupyterlab_shows_the_player(chromium: Any, tmp_path: Path
             faults: list[str] = []
             page.on("pageerror", lambda error: faults.append(str(error)))
             page.goto(f"http://localhost:{port}/doc/tree/look.ipynb?token={token}")
-            page.wait_for_selector(".jp-Notebook .jp-Cell")
+            page.wait_for_selector("text=| Idle")  # what is run before the kernel is there is forgotten
             page.locator(".jp-Notebook .jp-Cell").first.click()
             page.keyboard.press("Shift+Enter")
             page.wait_for_selector(".nr-stage[data-ready]")
