@@ -24,27 +24,27 @@ def line_of(starts: Array, ends: Array) -> dict[str, Any]:
     return {"x": x.astype(np.float32), "y": y.astype(np.float32)}
 
 
-def distinct(graph: Graph, *quantities: Any) -> tuple[Any, ...]:
-    """Edges to draw, (2, m'), and each of the `quantities` (m,) for them, (m',); None stays None.
+class Edges:
+    """The edges of a graph that are drawn, `pairs` (2, m'): no loops, and undirected ones once."""
 
-    No loops, and undirected edges once: of their quantities, the one that is further from zero.
-    """
-    edges = np.asarray(graph.edges)
-    if not graph.directed:
-        edges = np.sort(edges, axis=0)
-    codes, where = np.unique(edges[0] * graph.num_nodes + edges[1], return_inverse=True)
-    once = np.stack([codes // max(graph.num_nodes, 1), codes % max(graph.num_nodes, 1)])
-    proper = once[0] != once[1]
-    found = []
-    for given in quantities:
-        if given is not None:
-            given = np.asarray(given, np.float64)
-            order = np.argsort(np.abs(np.nan_to_num(given)), kind="stable")
-            most = np.zeros(len(codes))
-            most[where.ravel()[order]] = given[order]  # the last one stays
-            given = most[proper]
-        found.append(given)
-    return once[:, proper], *found
+    def __init__(self, graph: Graph) -> None:
+        edges = np.asarray(graph.edges)
+        if not graph.directed:
+            edges = np.sort(edges, axis=0)
+        codes, where = np.unique(edges[0] * graph.num_nodes + edges[1], return_inverse=True)
+        once = np.stack([codes // max(graph.num_nodes, 1), codes % max(graph.num_nodes, 1)])
+        self._where, self._proper = where.ravel(), once[0] != once[1]
+        self.pairs = once[:, self._proper]
+
+    def carry(self, given: Any) -> Any:
+        """A quantity (m,) of the graph's edges for `pairs`, (m',): of two, the one that is further from zero."""
+        if given is None:
+            return None
+        given = np.asarray(given, np.float64)
+        order = np.argsort(np.abs(np.nan_to_num(given)), kind="stable")
+        most = np.zeros(len(self._proper))
+        most[self._where[order]] = given[order]  # the last one stays
+        return most[self._proper]
 
 
 def fair(m: int) -> Array:

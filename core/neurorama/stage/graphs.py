@@ -9,7 +9,7 @@ import numpy as np
 
 from ..trace import Graph
 from .base import BAR, Array, Renderer, bar, count, limits, number, text
-from .edges import TINTS, WIDTHS, distinct, fair, key_of_changes, levels, line, line_of, stepped, tints
+from .edges import TINTS, WIDTHS, fair, key_of_changes, levels, line, line_of, stepped, tints
 from .nodes import OnNodes, extent
 from .theme import GREEN, Theme
 
@@ -36,6 +36,8 @@ class Graphs(OnNodes):
 
     def template(self, arms: Sequence[str], theme: Theme, height: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         (arm,) = arms
+        if self._dense(arm):
+            return self._crowd(arm, theme, height)
         graph, tinted, changed = self._some(arm), self.tinted[arm], self.changed[arm]
         kind = "scattergl" if self._big(arm) else "scatter"
         n = graph.num_nodes
@@ -79,10 +81,12 @@ class Graphs(OnNodes):
 
     def patches(self, arms: Sequence[str], at: int) -> list[dict[str, Any]]:
         (arm,) = arms
+        if self._dense(arm):
+            return self._crowd_patches(arm, self.lines[arm].at(at))
         graph = self.lines[arm].at(at) or NOTHING
         where, tinted = self.where[arm], self.tinted[arm]
         given = None if graph.weights is None else np.abs(graph.weights)
-        edges, weights, values, change = distinct(graph, given, graph.edge_values, graph.change)
+        edges, weights, values, change = self.distinct(graph, given, graph.edge_values, graph.change)
         chosen = fair(edges.shape[1])
         edges = edges[:, chosen]
         width, tint = np.zeros((2, len(chosen)), int)
@@ -126,14 +130,16 @@ class Graphs(OnNodes):
 
     def note(self, arms: Sequence[str], at: int) -> str:
         said = [super().note(arms, at)]
-        if self.weighted[arms[0]]:
+        if self.weighted[arms[0]] and not self._dense(arms[0]):
             said.append(f"The widest edge weighs {number(self.heaviest)}.")
         return " ".join(filter(None, said))
 
     def says(self, arms: Sequence[str], at: int) -> str:
         graph = self.lines[arms[0]].at(at)
         said = f"Graph of {self._who(arms, at)}"
-        values, change = distinct(graph, graph.edge_values, graph.change)[1:]
+        if self._dense(arms[0]):
+            return said
+        values, change = self.distinct(graph, graph.edge_values, graph.change)[1:]
         if values is not None and np.isfinite(values).any():
             low, high = float(np.nanmin(values)), float(np.nanmax(values))
             said += f", edges coloured by {graph.edge_unit or 'a value'} from {number(low)} to {number(high)}"
@@ -147,6 +153,8 @@ class Masks(OnNodes):
 
     def template(self, arms: Sequence[str], theme: Theme, height: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         (arm,) = arms
+        if self._dense(arm):
+            return self._crowd(arm, theme, height)
         kind = "scattergl" if self._big(arm) else "scatter"
         colour = theme.text(self.scene.style(arm)[0])
         size = self._size(self._some(arm).num_nodes, height)
@@ -167,10 +175,12 @@ class Masks(OnNodes):
     def patches(self, arms: Sequence[str], at: int) -> list[dict[str, Any]]:
         (arm,) = arms
         mask = self.lines[arm].at(at)
+        if self._dense(arm):
+            return self._crowd_patches(arm, mask)
         if mask is None:
             return [{"x": [], "y": []}] * (WIDTHS + 5)
         where, graph = self.where[arm], mask.over
-        edges, weights, marked = distinct(graph, np.nan_to_num(mask.edges), mask.truth)
+        edges, weights, marked = self.distinct(graph, np.nan_to_num(mask.edges), mask.truth)
         truth = edges[:, :0] if marked is None else edges[:, marked > 0.5]
         level = np.clip(np.ceil(weights * (WIDTHS + 1)) - 2, -1, WIDTHS - 1).astype(int)
         pale = np.flatnonzero(level < 0)
@@ -185,15 +195,15 @@ class Masks(OnNodes):
 
     def note(self, arms: Sequence[str], at: int) -> str:
         mask = self.lines[arms[0]].at(at)
-        if mask is None:
-            return ""
+        if mask is None or self._dense(arms[0]):
+            return super().note(arms, at)
         said = ["A square marks the node that is explained."] if mask.target is not None else []
         said += ["A broad band marks the planted motif."] if mask.truth is not None else []
         return " ".join([*said, super().note(arms, at)]).strip()
 
     def says(self, arms: Sequence[str], at: int) -> str:
         mask = self.lines[arms[0]].at(at)
-        heavy = int((distinct(mask.over, mask.edges)[1] > 0.5).sum())
+        heavy = int((self.distinct(mask.over, mask.edges)[1] > 0.5).sum())
         return f"Explanation over a graph of {self._who(arms, at)}: {count(heavy, 'edge')} weigh more than a half"
 
 

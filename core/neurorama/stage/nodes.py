@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..trace import Graph, Mask
+from . import density
 from .base import BAR, LEAST, Array, Items, Renderer, bar, count, limits, number, text
-from .edges import EDGES, distinct
+from .density import DENSE
+from .edges import EDGES, Edges
 from .layout import places
 from .theme import QUANTITY, SHADES, SIGNED, Scale, Theme, class_colour, class_scale, on, sample
 
@@ -29,6 +31,10 @@ def scale_of(span: Sequence[float]) -> Scale:
     return SIGNED if span[0] < 0 < span[1] else QUANTITY
 
 
+def _spans(layout: Mapping[str, Any]) -> tuple[list[float], list[float]]:
+    return layout["xaxis"]["range"], layout["yaxis"]["range"]
+
+
 class OnNodes(Renderer):
     """What a Graph and a Mask share: places of nodes, fixed for the whole run, and how nodes look."""
 
@@ -44,6 +50,7 @@ class OnNodes(Renderer):
             for arm, line in self.lines.items()
         }
         graphs = [self.graph(value) for value in self.every()]
+        self._edges: dict[tuple[int, int, bool], Edges] = {}
         self.quantity = extent(graph.values for graph in graphs if graph.values is not None)
         labels = [int(graph.classes.max()) + 1 for graph in graphs if graph.classes is not None and graph.num_nodes]
         self.shades = min(SHADES, max(labels, default=1))
@@ -64,11 +71,22 @@ class OnNodes(Renderer):
             layers if layers is not None and len(layers) == n else None,
         )
 
+    def distinct(self, graph: Graph, *quantities: Any) -> tuple[Any, ...]:
+        """Edges to draw, (2, m'), and each of the `quantities` (m,) for them; see `Edges`. Frames share their work."""
+        key = id(graph.edges), graph.num_nodes, graph.directed  # the values, and so their arrays, live as long as this
+        if key not in self._edges:
+            self._edges[key] = Edges(graph)
+        edges = self._edges[key]
+        return edges.pairs, *map(edges.carry, quantities)
+
     def _some(self, arm: str) -> Any:
         return self.graph(self.lines[arm].values[-1])
 
     def _big(self, arm: str) -> bool:
         return self._some(arm).num_nodes > DRAWN
+
+    def _dense(self, arm: str) -> bool:
+        return self._some(arm).num_nodes > DENSE
 
     def _size(self, n: int, height: int) -> float:
         size = 20 if n <= 40 else 14 if n <= 80 else 10 if n <= 160 else 8 if n <= 350 else 5 if n <= DRAWN else 3
@@ -91,7 +109,7 @@ class OnNodes(Renderer):
             return []
         where = self.where[arm][: graph.num_nodes]
         pixels = min((height - 40) / 2, 1.25 * height / 2) / max(float(np.abs(where[:, 1]).max()), 0.62)
-        degree = np.bincount(distinct(graph)[0].ravel(), minlength=graph.num_nodes)
+        degree = np.bincount(self.distinct(graph)[0].ravel(), minlength=graph.num_nodes)
         dot = self._size(graph.num_nodes, height)
         shown, taken = [""] * graph.num_nodes, np.zeros((0, 3))
         for node in np.argsort(-degree, kind="stable").tolist():
@@ -145,9 +163,30 @@ class OnNodes(Renderer):
             return np.asarray(graph.values)
         return np.zeros(graph.num_nodes, np.int64)
 
+    def _crowd(self, arm: str, theme: Theme, height: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """The template of a graph of which nodes are only counted."""
+        layout = self._layout(arm, height)
+        return density.template(self.where[arm], _spans(layout), theme), layout
+
+    def _crowd_patches(self, arm: str, value: Any) -> list[dict[str, Any]]:
+        """Its patches, with the neighbours of one node."""
+        if value is None:
+            return [{"z": []}, *[{"x": [], "y": []}] * 3]
+        graph = self.graph(value)
+        node = self._centre(value)
+        around = node, density.neighbours(self.distinct(graph)[0], node)
+        return density.patches(self.where[arm][: graph.num_nodes], _spans(self._layout(arm, 0)), around)
+
+    def _centre(self, value: Any) -> int:
+        """The node whose neighbours are drawn on a crowd: the one that is explained, or the best connected one."""
+        if isinstance(value, Mask) and value.target is not None:
+            return value.target
+        graph = self.graph(value)
+        return int(np.bincount(self.distinct(graph)[0].ravel(), minlength=graph.num_nodes).argmax())
+
     def items(self, arms: Sequence[str], at: int) -> Items | None:
         value = self.lines[arms[0]].at(at)
-        if value is None:
+        if value is None or self._dense(arms[0]):
             return None
         graph = self.graph(value)
         known = {"class": graph.classes, graph.unit or "value": graph.values}
@@ -162,10 +201,8 @@ class OnNodes(Renderer):
         wrong = np.zeros(graph.num_nodes, bool) if graph.wrong is None else np.asarray(graph.wrong)
         train = np.zeros(graph.num_nodes, bool) if graph.train is None else np.asarray(graph.train)
         x, y = where.T.astype(np.float32)
-        ring, rim = (
-            (2.5 if graph.num_nodes <= 350 else 1.5),
-            0.6 * self._quantities(arm),
-        )  # the ends of a scale are near the panel's tone
+        ring = 2.5 if graph.num_nodes <= 350 else 1.5
+        rim = 0.6 * (self._quantities(arm) and not self._big(arm))  # the ends of a scale are near the panel's tone
         nodes: dict[str, Any] = {
             "x": x, "y": y,
             "marker": {"color": colours, "line": {"width": np.where(wrong, ring, rim)}},
@@ -201,7 +238,7 @@ class OnNodes(Renderer):
         layout = self._layout(arm, most)
         margin = layout["margin"]
         x, y = (np.ptp(layout[name]["range"]) for name in ("xaxis", "yaxis"))
-        room = width - margin["l"] - margin["r"] - BAR * self._quantities(arm)
+        room = width - margin["l"] - margin["r"] - BAR * (self._quantities(arm) or self._dense(arm))
         return min(most, max(LEAST, round(room * y / x) + margin["t"] + margin["b"]))
 
     def note(self, arms: Sequence[str], at: int) -> str:
@@ -209,8 +246,17 @@ class OnNodes(Renderer):
         if value is None:
             return ""
         graph = self.graph(value)
-        m = distinct(graph)[0].shape[1]
+        pairs = self.distinct(graph)[0]
+        m = pairs.shape[1]
         said = []
+        if self._dense(arms[0]):
+            node = self._centre(value)
+            all_, shown = int((pairs == node).sum()), len(density.neighbours(pairs, node))
+            drawn = count(all_, "neighbour") if shown == all_ else f"{shown} of its {all_:,} neighbours"
+            return (
+                f"{graph.num_nodes:,} nodes: more than {DENSE:,} are counted, not drawn one by one. "
+                f"On top: {'node' if isinstance(value, Mask) else 'the best connected node,'} {node}, and {drawn}."
+            )
         if m > EDGES:
             said.append(f"A fair sample of {EDGES:,} of {m:,} edges is drawn.")
         if graph.num_nodes > DRAWN:
@@ -219,8 +265,10 @@ class OnNodes(Renderer):
 
     def _who(self, arms: Sequence[str], at: int) -> str:
         graph = self.graph(self.lines[arms[0]].at(at))
-        m = distinct(graph)[0].shape[1]
+        m = self.distinct(graph)[0].shape[1]
         said = f"{count(graph.num_nodes, 'node')} and {count(m, 'edge')}"
+        if self._dense(arms[0]):
+            return f"{said}, drawn as how many nodes lie where"
         if graph.classes is not None and graph.num_nodes:
             said += f", coloured by {len(np.unique(graph.classes))} classes"
         elif graph.values is not None and graph.num_nodes:

@@ -18,7 +18,7 @@ from values import graph, staged
 
 from neurorama import Graph
 from neurorama.stage import Pane
-from neurorama.stage.edges import TINTS, WIDTHS, distinct, fair, levels
+from neurorama.stage.edges import TINTS, WIDTHS, Edges, fair, levels
 from neurorama.stage.theme import BLUE, CIVIDIS, GREEN, LIGHT, TIME
 
 RING = np.stack([np.arange(8), (np.arange(8) + 1) % 8])
@@ -100,9 +100,10 @@ def test_every_edge_is_drawn_once_whatever_it_carries(seed: int, wide: bool, tin
     drawn = [len(trace["x"]) // 3 for trace in pane.figure["data"] if "lines" in trace["mode"]]
     groups = (WIDTHS if wide else 1) * (TINTS if tint else 1)
     assert len(drawn) == groups + tint + 2 * fate
-    edges, change = distinct(value, value.change)
+    edges = Edges(value)
+    change = edges.carry(value.change)
     added, dropped = ((change > 0).sum(), (change < 0).sum()) if change is not None else (0, 0)
-    m = edges.shape[1]
+    m = edges.pairs.shape[1]
     if fate:
         assert (drawn[0], drawn[-1]) == (added, dropped)
         drawn = drawn[1:-1]
@@ -136,9 +137,9 @@ def test_distinct_edges_are_those_of_a_dictionary(triples: list[tuple[int, int, 
             expected[pair] = value
     edges = np.array([(a, b) for a, b, _ in triples], np.int64).reshape(-1, 2).T
     values = np.array([value for *_, value in triples])
-    found, kept, none = distinct(Graph(edges, 5, directed=directed), values, None)
-    assert dict(zip(map(tuple, found.T.tolist()), kept.tolist(), strict=True)) == expected
-    assert none is None
+    found = Edges(Graph(edges, 5, directed=directed))
+    assert dict(zip(map(tuple, found.pairs.T.tolist()), found.carry(values).tolist(), strict=True)) == expected
+    assert found.carry(None) is None
 
 
 @given(st.lists(st.floats(allow_nan=True), min_size=1), st.integers(1, 9))

@@ -22,7 +22,7 @@ from values import MAKE, card, graph, run_of, staged
 from neurorama import Bars, Curve, Events, Flow, Frame, Graph, Grid, Hist, InputError, Mask, Points, Trace, Value
 from neurorama.stage import RENDERERS, Pane, Stage
 from neurorama.stage.base import apart
-from neurorama.stage.edges import distinct
+from neurorama.stage.edges import Edges
 
 JOINT = {"float", "Curve", "Hist", "Bars"}
 
@@ -187,11 +187,10 @@ def test_mistakes_have_a_ring_and_training_nodes_a_rim() -> None:
 
 
 def test_an_edge_given_in_both_directions_is_drawn_once() -> None:
-    edges, weights = distinct(Graph([[0, 1, 1, 2], [1, 0, 2, 2]], 3, weights=[1, 5, 2, 9]), np.array([1, 5, 2, 9]))
-    assert edges.T.tolist() == [[0, 1], [1, 2]]
-    assert weights is not None
-    assert weights.tolist() == [5, 2]
-    assert distinct(Graph([[0, 1], [1, 0]], 2, directed=True))[0].shape == (2, 2)
+    edges = Edges(Graph([[0, 1, 1, 2], [1, 0, 2, 2]], 3))
+    assert edges.pairs.T.tolist() == [[0, 1], [1, 2]]
+    assert edges.carry(np.array([1, 5, 2, 9])).tolist() == [5, 2]
+    assert Edges(Graph([[0, 1], [1, 0]], 2, directed=True)).pairs.shape == (2, 2)
 
 
 def test_both_arms_of_a_graph_lie_alike() -> None:

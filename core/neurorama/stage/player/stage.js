@@ -213,7 +213,7 @@ function paintMarks(pen, trace, { x, y, n }, alpha) {
       continue;
     }
     pen.fillStyle = fill;
-    if (symbol === "square") {
+    if (symbol === "square" || (r < 2 && !(ring(i) > 0))) { // nobody sees the corners, and it is quick
       pen.fillRect(x[i] - r, y[i] - r, 2 * r, 2 * r);
       continue;
     }
