@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -24,6 +27,21 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the benchmark files in ../shared/data")
     return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A Chromium, the system's or Playwright's, driven by Playwright."""
+    tools = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+    flags += ["--disable-background-networking", "--disable-component-update"]
+    with tools.sync_playwright() as tool:
+        path = shutil.which("chromium") or shutil.which("chromium-browser") or tool.chromium.executable_path
+        if not Path(path).is_file():
+            pytest.skip("needs a Chromium: none is installed on the system or by Playwright")
+        browser = tool.chromium.launch(executable_path=path, args=flags)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(autouse=True)

@@ -70,7 +70,7 @@ def test_an_exhibit_takes_public_names_kernels_data_and_its_arena(file: Path) ->
 
 @pytest.mark.parametrize("file", sorted((CORE / "stage").rglob("*.py")), ids=name)
 def test_the_stage_sees_the_trace_only(file: Path) -> None:
-    allowed = {"neurorama.trace", "neurorama.errors", "neurorama.stage"}
+    allowed = {"neurorama.trace", "neurorama.errors", "neurorama.codec", "neurorama.stage"}
     if file.name == "notebook.py":  # `show(trace)` looks up the captions of the trace's exhibit
         allowed.add("neurorama.catalogue")
     assert inside(of(file), "neurorama") - {"neurorama"} <= inside(of(file), *allowed)

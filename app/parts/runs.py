@@ -7,7 +7,7 @@ import threading
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -27,7 +27,8 @@ class Job:
         self.frames: list[Frame] = []
         self.done, self.of = 0, 0
         self.result: Any = None
-        self.stage: Any = None  # the finished run, ready to be drawn
+        self.drawn: dict[str, bytes] = {}  # the finished run, as the player wants it
+        self.recorded = ""  # the day on which the frames were recorded, if that was another
         self.fault = ""
         self.details = ""  # the whole traceback, where the fault is not the user's
         self.stopped = False
@@ -99,6 +100,15 @@ class Pool:
                 del self._jobs[old]
         return job
 
+    def show(self, name: Hashable, frames: Sequence[Frame], recorded: str) -> Job:
+        """A job that is done before it began: `frames` that were recorded on a day."""
+        job = Job()
+        job.frames, job.recorded = list(frames), recorded
+        job.future.set_result(None)
+        with self._lock:
+            self._jobs[name] = job
+        return job
+
     def ahead(self, job: Job) -> int:
         """How many jobs wait before `job`."""
         with self._lock:
@@ -132,11 +142,17 @@ def pool() -> Pool:
     return Pool()
 
 
-def on_stage(subject: Hashable, settings: Hashable, work: Callable[[Job], Any]) -> tuple[Any, Job]:
+def on_stage(
+    subject: Hashable,
+    settings: Hashable,
+    work: Callable[[Job], Any],
+    recording: Callable[[], tuple[Sequence[Frame], str] | None] = lambda: None,
+) -> tuple[Any, Job]:
     """The job that this visitor sees, and its settings: these settings' own where it is known or wanted, else the last.
 
-    `work` starts by itself when the visitor comes to a page or to another subject; after that where `wanted` is set in
-    the session: "once" (a known job will do) or "again" (from the start, to be watched).
+    `work` starts by itself when the visitor comes to a page or to another subject, unless there is a `recording` of
+    it, frames and their day; after that where `wanted` is set in the session: "once" (a known job or a recording will
+    do) or "again" (from the start, to be watched).
     """
     wanted = st.session_state.pop("wanted", None)
     before = st.session_state.get("on stage")
@@ -145,7 +161,8 @@ def on_stage(subject: Hashable, settings: Hashable, work: Callable[[Job], Any]) 
     if job is None and (wanted or before is None or before[0] != subject):
         if before is not None:
             before[2].stop()
-        job = pool().start(name, work)
+        found = None if wanted == "again" else recording()
+        job = pool().show(name, *found) if found else pool().start(name, work)
     if job is not None:
         st.session_state["on stage"] = (subject, settings, job)
     return st.session_state["on stage"][1:]

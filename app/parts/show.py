@@ -1,23 +1,21 @@
-"""The stage on a page: panes in rows and one slider for time. Every picture is `neurorama.stage`'s own."""
+"""The stage on a page: a run while it goes on and afterwards, and how far it is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import groupby
 
 import streamlit as st
 
-from neurorama import Frame, Graph, InputError, Trace
+from neurorama import Frame, Graph, InputError
 from neurorama.data import GraphData
-from neurorama.stage import Card, Pane, Stage
+from neurorama.stage import Card
 
-from .marks import theme
+from .player import play
 from .runs import Job, pool
 from .words import count, plain
 
 POLL = 0.7  # seconds between two looks at a run
-COLOURS = ("blue", "gray", "yellow", "green", "violet")  # of the arms: the method, its baseline, the others
 
 
 @dataclass(frozen=True)
@@ -48,41 +46,16 @@ def _player(job: Job, card: Card) -> None:
             st.code(job.details, language=None)
     if running:
         progress(job, "stop", card.time)
-    try:
-        stage = _stage(job, card) if job.frames else None
-    except InputError as error:  # nothing of what it shows has come yet, or ever will
-        stage = None
-        if not running:
-            st.error(plain(str(error)), icon=":material/error:")
-    if stage is not None:
-        panes(stage.rows(None if running else _moment(stage, card.time), theme()), card.arms)
+    if job.frames:
+        try:
+            play(str(id(job)), job.frames, card, running, job.drawn, "player")
+        except InputError as error:  # nothing of what it shows has come yet, or ever will
+            if not running:
+                st.error(plain(str(error)), icon=":material/error:")
     elif running:
         st.skeleton(height=640)
     if job.stopped:
         st.caption(f"Stopped after {count(len(job.frames), 'frame')}.")
-
-
-def _stage(job: Job, card: Card) -> Stage:
-    if job.running:
-        return Stage.of_frames(job.frames, card)
-    if job.stage is None:
-        job.stage = Stage.of_frames(job.frames, card)
-    return job.stage
-
-
-def _moment(stage: Stage, time: str) -> int:
-    """The step that the slider of time points at."""
-    steps = list(dict.fromkeys(stage.steps))
-    if len(steps) == 1:
-        return steps[0]
-    with st.container(key="time"):
-        return st.select_slider(
-            time,
-            steps,
-            value=steps[-1],
-            format_func=lambda step: f"{time if len(time) <= 24 else 'step'} {step} of {stage.of}",
-            label_visibility="collapsed",
-        )
 
 
 def progress(job: Job, key: str, unit: str) -> None:
@@ -100,43 +73,8 @@ def progress(job: Job, key: str, unit: str) -> None:
         st.button("Stop", icon=":material/stop:", key=key, on_click=job.stop)
 
 
-def panes(rows: list[list[Pane]], arms: Sequence[str]) -> None:
-    """The rows of a stage: the arms of one series stand together under one caption."""
-    for place, row in enumerate(rows):
-        groups = [list(group) for _, group in groupby(row, key=lambda pane: pane.series)]
-        columns = st.columns([sum(pane.wide for pane in group) for group in groups])
-        for column, group in zip(columns, groups):
-            with column, st.container(height="stretch", vertical_alignment="distribute"):
-                _series(group, arms, f"pane-{place}")
-
-
-def _series(group: list[Pane], arms: Sequence[str], key: str) -> None:
-    first = group[0]
-    alone = f" · {plain(first.arm)}" if first.arm and len(group) == 1 else ""
-    title = plain(first.series[:1].upper() + first.series[1:])
-    st.markdown(f"**{title}**{alone}  \n:small[:gray[{plain(first.caption)}]]")
-    shared = len({pane.note for pane in group}) == 1
-    for column, pane in zip(st.columns([pane.wide for pane in group]), group):
-        with column:
-            if len(group) > 1:
-                _arm(pane.arm, arms)
-            name = f"{key}-{pane.series}-{pane.arm}"
-            st.plotly_chart(pane.figure, theme=None, key=name, config={"displayModeBar": False}, alt=pane.alt)
-            if pane.note and not shared:
-                st.caption(plain(pane.note))
-    if shared and first.note:
-        st.caption(plain(first.note))
-
-
-def _arm(arm: str, arms: Sequence[str]) -> None:
-    """The name of an arm in its colour."""
-    colour = COLOURS[arms.index(arm) % len(COLOURS)] if arm in arms else COLOURS[0]
-    st.markdown(f":small[:{colour}[**{plain(arm)}**]]", text_alignment="center")
-
-
 def graph(name: str, found: GraphData) -> None:
     """One graph, drawn."""
     value = Graph(found.edge_index, found.num_nodes, found.y, directed=found.directed, names=found.names)
     caption = "Colour is the label." if found.y is not None else "No labels, so all nodes have one colour."
-    stage = Stage(Trace(name, {}, (Frame(0, 0, {"graph": value}),)), Poster({"graph": caption}))
-    panes(stage.rows(None, theme()), ())
+    play(name, [Frame(0, 0, {"graph": value})], Poster({"graph": caption}), False, {}, "player")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -9,7 +10,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 import neurorama
-from neurorama import Exhibit, InputError, Params, catalogue, data
+from neurorama import Exhibit, Frame, InputError, Params, catalogue, data, traces
 from neurorama.catalogue import Row
 from parts import address, knobs, marks, runs, show, source
 from parts.runs import Job
@@ -41,11 +42,16 @@ def page() -> None:
     )
     for complaint in complaints:
         address.complain(complaint)
-    drawn, job = runs.on_stage(row.key, params, lambda job: job.record(neurorama.frames(row.key, params)))
+    drawn, job = runs.on_stage(
+        row.key,
+        params,
+        lambda job: job.record(neurorama.frames(row.key, params)),
+        lambda: recording(row.key) if params == exhibit.params() else None,
+    )
     with st.container(key="exhibit"):
         left, right = st.columns([1, 4.1], gap="medium")
         with right:
-            heading(row, exhibit)
+            heading(row, exhibit, job)
             with st.container(key="stage", border=True):
                 if drawn != params:
                     st.info("The knobs have moved since this run. Run it to see what they do.", icon=":material/tune:")
@@ -89,7 +95,13 @@ def planned(row: Row) -> None:
         where_next(row)
 
 
-def heading(row: Row, exhibit: Exhibit[Any]) -> None:
+def recording(key: str) -> tuple[Sequence[Frame], str] | None:
+    """The recorded frames of an exhibit as it comes, and their day; one of an older state of the code is not shown."""
+    found = traces.recorded(key)
+    return None if found is None or found[1]["stale"] else (found[0].frames, found[1]["date"][:10])
+
+
+def heading(row: Row, exhibit: Exhibit[Any], job: Job) -> None:
     """Name, paper, chips, and the idea in a few sentences."""
     paper, verdict = exhibit.paper, marks.verdicts().get(row.key)
     st.page_link("views/home.py", label=marks.area_title(row.area), query_params={"area": row.area})
@@ -104,7 +116,7 @@ def heading(row: Row, exhibit: Exhibit[Any]) -> None:
         f":gray-badge[{marks.FIDELITY[exhibit.fidelity]}]",
         marks.duration(verdict),
         f":gray-badge[improves on: {plain(', '.join(better[:4]))}]" if better else "",
-        ":gray-badge[live run]",
+        f":gray-badge[recorded run, {job.recorded}]" if job.recorded else ":gray-badge[live run]",
     ]
     st.markdown(" ".join(chip for chip in chips if chip))
     with st.container(key="idea"):

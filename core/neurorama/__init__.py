@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .exhibit import Entry as Entry
     from .exhibit import Exhibit as Exhibit
     from .exhibit import Preset as Preset
+    from .page import export_html as export_html
     from .paper import Paper as Paper
     from .paper import Params as Params
     from .runner import Verdict as Verdict
@@ -45,6 +46,7 @@ _NAMES = {
     "check": "faults",
     "errors": "InputError",
     "exhibit": "Claim Entry Exhibit Preset",
+    "page": "export_html",
     "paper": "Paper Params",
     "runner": "Verdict frames judge league run",
     "stage": "show",

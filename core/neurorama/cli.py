@@ -369,6 +369,28 @@ def check(
 
 
 @app.command()
+def traces(keys: Keys = None, every: All = False) -> None:
+    """Records the default run of exhibits, which their pages open on."""
+    from .traces import record
+
+    chosen, failed = _which(keys, every), 0
+    with _progress("recording") as progress:
+        for done, key in enumerate(chosen):
+            progress(done, len(chosen))
+            try:
+                files = record(key)
+            except InputError:
+                raise
+            except Exception as error:  # a broken exhibit breaks only itself
+                failed += 1
+                typer.echo(f"! {key} cannot be recorded: {type(error).__name__}: {error}", err=True)
+                continue
+            typer.echo(f"{key}: {files[0].stat().st_size / 1000:.0f} kB, {len(files) - 1} stills")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
 def bench(as_json: Json = False) -> None:
     """Measures the kernels beside what else one would use."""
     from . import bench as bench_
@@ -418,18 +440,33 @@ def new(key: Annotated[str, typer.Argument(metavar="AREA/SLUG", help="A paper th
 @app.command()
 def export(
     key: Key,
-    file: Annotated[Path, typer.Option("--notebook", metavar="FILE", help="Where to write the notebook.")],
+    book: Annotated[Path | None, typer.Option("--notebook", metavar="FILE", help="Write a notebook.")] = None,
+    page: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Run it; write one HTML file.")] = None,
     settings: Set = None,
     seed: Seed = None,
     source: Source = "",
 ) -> None:
-    """Writes a notebook with exactly these knobs."""
-    from .notebook import notebook, text
+    """Writes exactly these knobs as a notebook, and their run as a page that needs nothing else."""
+    wanted = [file for file in (book, page) if file is not None]
+    if not wanted:
+        raise InputError("say what to write: --notebook FILE, --html FILE, or both")
+    for file in wanted:
+        if not file.parent.is_dir():
+            raise InputError(f"there is no folder {str(file.parent)!r}")
+    knobs = _knobs(settings, seed, source)
+    if book is not None:
+        from .notebook import notebook, text
 
-    if not file.parent.is_dir():
-        raise InputError(f"there is no folder {str(file.parent)!r}")
-    file.write_text(text(notebook(key, _knobs(settings, seed, source))), encoding="utf-8")
-    typer.echo(file)
+        book.write_text(text(notebook(key, knobs)), encoding="utf-8")
+    if page is not None:
+        from .page import export_html
+        from .runner import run as run_
+
+        with _progress(catalogue.row(key).name) as progress:
+            trace = run_(key, knobs, lambda frame: progress(frame.step, frame.of))
+        page.write_text(export_html(trace), encoding="utf-8")
+    for file in wanted:
+        typer.echo(file)
 
 
 @app.command("app")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import neurorama
-from neurorama import catalogue, data, places
+from neurorama import catalogue, data, places, traces
 from neurorama.runner import Interval, Verdict
 from neurorama.verdicts import read_verdicts, write_verdicts
 from parts import knobs, marks
@@ -49,8 +50,15 @@ def until_done(app: AppTest, button: str = "stop") -> AppTest:
     return app
 
 
-def pictures(app: AppTest) -> Any:
-    return app.get("plotly_chart")
+def pictures(app: AppTest) -> list[dict[str, Any]]:
+    """The panes that the player was given."""
+    return [pane for one in app.get("bidi_component") for pane in told(one.proto.bytes)["panes"]]
+
+
+def told(blob: bytes) -> dict[str, Any]:
+    """The description that the player reads."""
+    words = json.loads(blob[8 : 8 + int.from_bytes(blob[:8], "little")])["__metadata__"]
+    return json.loads(words["stage"])
 
 
 def words(app: AppTest) -> str:
@@ -127,13 +135,33 @@ def test_every_exhibit_has_a_widget_for_every_knob_and_a_button_for_every_preset
     assert pictures(app)
 
 
-def test_a_run_goes_to_its_end_on_the_page_and_time_can_be_moved() -> None:
+def test_a_run_goes_to_its_end_on_the_page_with_all_its_moments() -> None:
     app = until_done(open_page("exhibit", **QUICK))
     assert not app.error
     assert len(pictures(app)) >= 4
-    last = pictures(app)[0].proto.spec
-    checked(app.select_slider[0].set_value(0).run())
-    assert pictures(app)[0].proto.spec != last
+    description = told(app.get("bidi_component")[0].proto.bytes)
+    assert description["time"]["steps"] == list(range(0, 13, 1))
+    assert not description["about"]["live"]
+
+
+@pytest.mark.usefixtures("one_frame")
+@pytest.mark.parametrize("stale", [False, True])
+def test_an_exhibit_opens_on_its_recording_and_runs_when_asked(stale: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = neurorama.run(DAGNN, {"steps": 10})
+    known = {"date": "2026-01-02T03:04:05+00:00", "stale": stale}
+    monkeypatch.setattr(traces, "recorded", lambda key: (made, known))
+    app = open_page("exhibit", exhibit=DAGNN)
+    if stale:
+        assert "live run" in words(app)
+        until_done(app)
+        return
+    assert "recorded run, 2026-01-02" in words(app)
+    assert not any(one.key == "stop" for one in app.button)
+    assert told(app.get("bidi_component")[0].proto.bytes)["time"]["steps"][-1] == 10
+    checked(button(app, "run-button").click().run())
+    assert "live run" in words(app)
+    until_done(app)
+    assert "live run" in words(until_done(open_page("exhibit", **QUICK)))  # other knobs were not recorded
 
 
 def test_the_next_visitor_sees_the_same_run_at_once() -> None:
@@ -234,7 +262,7 @@ def test_a_fault_of_a_run_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("shapes <b>differ</b>")
 
     monkeypatch.setattr(neurorama, "frames", broken)
-    app = until_done(open_page("exhibit", exhibit=DAGNN))
+    app = until_done(open_page("exhibit", **QUICK))
     assert app.error[0].value == plain("RuntimeError: shapes <b>differ</b>")
     assert "Traceback" in app.expander[0].code[0].value
 

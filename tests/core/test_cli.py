@@ -50,7 +50,7 @@ def test_without_a_command_it_tells_what_there_is() -> None:
     result = call()
     assert result.exit_code == 0
     words = ["list", "search", "show", "run", "judge", "league", "check", "bench", "new", "export", "app", "lab"]
-    words += ["doctor", "data", "kernel"]
+    words += ["traces", "doctor", "data", "kernel"]
     assert all(f"\n  {word} " in result.stdout for word in words)
 
 

@@ -1,7 +1,7 @@
 """Figures on speed and memory, measured on the reader's machine; a file for each topic, one torch thread.
 
 `kernels` holds duels (`duel.py`): whole kernels beside what one would take instead. Peak memory is taken in a
-process of its own for each side (`memory.py`).
+process of its own for each side (`memory.py`). `stage` measures the player in a browser.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from . import kernels
+from . import kernels, stage
 from .duel import Result, fight
 
 DUELS = kernels.DUELS
@@ -57,12 +57,15 @@ def main(json: bool = False, quick: bool = False) -> None:
     from rich.console import Console
 
     if json:
-        print_json(data={"machine": machine(), "duels": [result.model_dump() for result in measure(quick)]})
+        duels = [result.model_dump() for result in measure(quick)]
+        print_json(data={"machine": machine(), "duels": duels, "stage": stage.measure(quick)})
         return
     console = Console()
     with console.status("measuring; this takes two or three minutes"):
-        results = measure(quick)
+        results, figures = measure(quick), stage.measure(quick)
     console.print(table(results))
+    told = ", ".join(f"{what} {'unknown' if value is None else f'{value:,.3g}'}" for what, value in figures.items())
+    console.print(f"The stage, four panes of {stage.NODES} nodes: {told}")
     console.print(", ".join(f"{what} {value}" for what, value in machine().items()))
 
 

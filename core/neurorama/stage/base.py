@@ -14,7 +14,7 @@ import textwrap
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -59,6 +59,21 @@ class Timeline:
         return self.values[place - 1] if place else None
 
 
+@dataclass(frozen=True)
+class Items:
+    """What the marks of a picture stand for; the template says `"meta": "items"` in the traces that draw them.
+
+    Args:
+        kind: what they are ("nodes"): pictures of the same kind are linked, item by item.
+        names: one for each, or () for numbers.
+        facts: what is known of each at this step, (n,); booleans are said of those for which they hold.
+    """
+
+    kind: str
+    names: Sequence[str] = ()
+    facts: Mapping[str, Array] = field(default_factory=dict)
+
+
 class Renderer(ABC):
     """Draws one series.
 
@@ -88,6 +103,10 @@ class Renderer(ABC):
     def note(self, arms: Sequence[str], at: int) -> str:
         """What must be said beside the picture: a limit in force, how far a projection can be trusted."""
         return ""
+
+    def items(self, arms: Sequence[str], at: int) -> Items | None:
+        """Who the marks are at step `at`; None where they are nobody."""
+        return None
 
     @abstractmethod
     def says(self, arms: Sequence[str], at: int) -> str:

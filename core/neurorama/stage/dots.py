@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..trace import Points
-from .base import Array, Renderer, axis, bar, count, limits, number, text
-from .graphs import line_of
+from .base import Array, Items, Renderer, axis, bar, count, limits, text
+from .edges import line_of
+from .nodes import extent, scale_of
 from .projection import Projection, fit, kept
-from .theme import QUANTITY, SHADES, SIGNED, Theme, class_scale
+from .theme import SHADES, Theme, class_scale
 
 MANY = 3_000  # more dots than this go to WebGL
 NAMED = 25  # items whose names are written beside them
@@ -32,11 +33,9 @@ class Representations(Renderer):
         self.span = [_most([x[:, i] for x in flat]) for i in (0, 1)]
         if self.strip:
             self.span[1] = [-1.0, 1.0]
-        quantities = [points.values for points in every if points.values is not None and points.classes is None]
-        self.quantity = limits(quantities, 0)
-        if quantities and self.quantity[0] < 0 < self.quantity[1]:
-            reach = max(map(abs, self.quantity))
-            self.quantity = [-reach, reach]
+        self.quantity = extent(
+            points.values for points in every if points.values is not None and points.classes is None
+        )
         labels = [int(points.classes.max()) + 1 for points in every if points.classes is not None and len(points.x)]
         self.shades = min(SHADES, max(labels, default=1))
         self.linked = any(points.links is not None for points in every)
@@ -51,10 +50,12 @@ class Representations(Renderer):
         height = (np.arange(len(x)) * 0.6180339887) % 1 - 0.5  # spreads the dots evenly over the strip
         return np.stack([x[:, 0] if x.shape[1] else np.zeros(len(x)), height], 1)
 
-    def _names(self, points: Any) -> list[str]:
-        return [str(name) for name in points.names] or [
-            f"{points.items.removesuffix('s')} {i}" for i in range(len(points.x))
-        ]
+    def items(self, arms: Sequence[str], at: int) -> Items | None:
+        points = self.lines[arms[0]].at(at)
+        if points is None:
+            return None
+        known = {"class": points.classes, "value": points.values, "a mistake": points.wrong}
+        return Items(points.items, points.names, {name: fact for name, fact in known.items() if fact is not None})
 
     def template(self, arms: Sequence[str], theme: Theme, height: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         (arm,) = arms
@@ -62,8 +63,7 @@ class Representations(Renderer):
         n = len(some.x)
         size = 10 if n <= 60 else 7.5 if n <= 350 else 5 if n <= 1500 else 3.5
         if some.classes is None and some.values is not None:
-            scale = SIGNED if self.quantity[0] < 0 else QUANTITY
-            colours = {"colorscale": scale, "cmin": self.quantity[0],
+            colours = {"colorscale": scale_of(self.quantity), "cmin": self.quantity[0],
                        "cmax": self.quantity[1], "showscale": True, "colorbar": bar("", theme)}  # fmt: skip
         elif some.classes is None:
             colours = {"color": self.scene.style(arm)[0]}
@@ -73,7 +73,7 @@ class Representations(Renderer):
             some.classes is None and some.values is not None
         )  # the ends of the scale are near the panel's tone
         dots: dict[str, Any] = {
-            "type": "scattergl" if n > MANY else "scatter", "mode": "markers", "hoverinfo": "text",
+            "type": "scattergl" if n > MANY else "scatter", "mode": "markers", "meta": "items", "hoverinfo": "none",
             "marker": {"size": size, "opacity": 0.9, "line": {"color": theme.ink, "width": rim}, **colours},
         }  # fmt: skip
         if some.names and n <= NAMED and max(len(str(name)) for name in some.names) <= 18:
@@ -94,19 +94,15 @@ class Representations(Renderer):
         if points is None:
             return [{"x": [], "y": []}] * (1 + self.linked)
         where = self._flat(arm, points).astype(np.float32)
-        said = [text(name) for name in self._names(points)]
         marker: dict[str, Any] = {}
         if points.classes is not None:
             classes = np.asarray(points.classes)
             marker["color"] = np.where(classes < 0, -1, classes % self.shades)
-            said = [f"{name}<br>class {label}" for name, label in zip(said, classes.tolist())]
         elif points.values is not None:
             marker["color"] = points.values
-            said = [f"{name}<br>{number(value)}" for name, value in zip(said, points.values.tolist())]
         if points.wrong is not None:
             marker["line"] = {"width": np.where(points.wrong, 2, 0.6 * (points.classes is None))}
-            said = [f"{name}{'<br>a mistake' * wrong}" for name, wrong in zip(said, points.wrong.tolist())]
-        drawn: list[dict[str, Any]] = [{"x": where[:, 0], "y": where[:, 1], "hovertext": said, "marker": marker}]
+        drawn: list[dict[str, Any]] = [{"x": where[:, 0], "y": where[:, 1], "marker": marker}]
         if self.linked:
             links = np.zeros((0, 2), int) if points.links is None else np.asarray(points.links)
             drawn.insert(0, line_of(where[links[:, 0]], where[links[:, 1]]))
@@ -189,13 +185,16 @@ class Rasters(Renderer):
             look |= {"colorscale": class_scale(self.shades), "cmin": -1.5, "cmax": self.shades - 0.5}
         unit = text(some.items.removesuffix("s"))
         marks = {
-            "type": "scattergl" if self.most > MANY else "scatter", "mode": "markers", "marker": look,
+            "type": "scattergl" if self.most > MANY else "scatter", "mode": "markers", "meta": "items", "marker": look,
             "hovertemplate": f"{text(some.time)} %{{x:.4~g}}, {unit} %{{y}}<extra></extra>",
         }  # fmt: skip
         return [marks], {
             "xaxis": axis(some.time, self.across),
             "yaxis": axis(unit, [-0.7, self.units - 0.3], showgrid=self.units <= 30),
         }
+
+    def items(self, arms: Sequence[str], at: int) -> Items | None:
+        return Items(self.lines[arms[0]].values[-1].items)
 
     def patches(self, arms: Sequence[str], at: int) -> list[dict[str, Any]]:
         events = self.lines[arms[0]].at(at)
