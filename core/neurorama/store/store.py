@@ -81,7 +81,7 @@ class Store:
         none. An imported run is never found: nobody knows what made it."""
         ...
 
-    def list(
+    def runs(
         self,
         owner: str | None = None,
         key: str = "",
@@ -94,7 +94,7 @@ class Store:
         ...
 
     def count(self, owner: str | None = None, key: str = "", states: Sequence[State] = (), words: str = "") -> int:
-        """How many `list` has in all."""
+        """How many `runs` has in all."""
         ...
 
     def size(self) -> int:
