@@ -101,9 +101,9 @@ class Database:
     def give_room_back(self) -> None:
         """Shortens SQLite's file by what was deleted; PostgreSQL does so by itself."""
         if self.sqlite:
-            with self.writing() as connection:
-                driver: Any = connection.connection.driver_connection
-                driver.execute("PRAGMA incremental_vacuum").fetchall()  # each row that is fetched frees a page
+            with self._told(), self._engine.connect() as connection:
+                driver: Any = connection.connection.driver_connection  # `execute` would free one page only
+                driver.executescript("BEGIN IMMEDIATE; PRAGMA incremental_vacuum; COMMIT")
 
     def _connect(self, where: URL) -> Engine:
         if not self.sqlite:
@@ -125,7 +125,7 @@ class Database:
         """Faults of the database, each as one line."""
         try:
             yield
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, sqlite3.Error) as error:
             raise StoreError(f"the store {self.name} {_meaning(getattr(error, 'orig', None) or error)}") from error
         except OSError as error:
             raise StoreError(f"the store {self.name} cannot be opened: {error.strerror}") from error
