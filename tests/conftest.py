@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -31,3 +34,31 @@ def own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No test reads or writes the user's own data folder."""
     monkeypatch.setenv("NEURORAMA_DATA", str(tmp_path / "data"))
     return tmp_path / "data"
+
+
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """The address of a new, empty database on the PostgreSQL that `.ci/run` starts."""
+    server = os.environ.get("NEURORAMA_TEST_POSTGRES", "")
+    if not server:
+        pytest.skip("needs a PostgreSQL: NEURORAMA_TEST_POSTGRES=postgresql+psycopg://..., as .ci/run sets it")
+    from sqlalchemy import create_engine, make_url, text
+
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    name = f"neurorama_{secrets.token_hex(6)}"
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield make_url(server).set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Prints what tests of faults found to be lost (their `record_property("lost", ...)`)."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    for report in reports:
+        if getattr(report, "when", "") == "call":
+            for name, told in report.user_properties:
+                if name == "lost":
+                    terminalreporter.write_line(f"lost: {told}")

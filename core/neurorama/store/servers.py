@@ -11,7 +11,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import psutil
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from ..errors import StoreError
 from .tables import RUNS, SERVERS
@@ -49,11 +50,10 @@ class Server:
 
     def beat(self, connection: Connection) -> None:
         """A sign of life; the first one enters this server."""
+        insert = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[connection.dialect.name]
         seen = now(connection)
-        if not connection.execute(update(SERVERS).where(SERVERS.c.id == self.id).values(seen=seen)).rowcount:
-            connection.execute(
-                insert(SERVERS).values(id=self.id, host=self._host, pid=self._pid, born=self._born, seen=seen)
-            )
+        entry = insert(SERVERS).values(id=self.id, host=self._host, pid=self._pid, born=self._born, seen=seen)
+        connection.execute(entry.on_conflict_do_update(index_elements=[SERVERS.c.id], set_={"seen": seen}))
 
     def go_on(self, beat: Callable[[], object]) -> None:
         """Calls `beat` every ten seconds, in a thread of its own, until `stop`."""
