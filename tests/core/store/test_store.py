@@ -91,12 +91,14 @@ def test_a_run_that_is_over_stays_as_it_is(store: Store, identity: Same, film: F
 
 
 def test_no_such_run(store: Store) -> None:
-    calls: list[Callable[[], object]] = [
-        lambda: store.get("nothing"), lambda: store.frames("nothing"), lambda: store.follow("nothing"),
-        lambda: store.append("nothing", b"", 0, 0), lambda: store.start("nothing"),
-        lambda: store.end("nothing", "done"), lambda: store.delete("nothing"), lambda: store.rename("nothing", "x"), lambda: store.export("nothing"),
-    ]  # fmt: skip
-    for call in calls:
+    calls: dict[str, Callable[[], object]] = {
+        **{name: lambda name=name: getattr(store, name)("nothing") for name in ("get", "start", "pieces", "frames")},
+        **{name: lambda name=name: getattr(store, name)("nothing") for name in ("follow", "trace", "delete", "export")},
+        "append": lambda: store.append("nothing", b"", 0, 0),
+        "end": lambda: store.end("nothing", "done"),
+        "rename": lambda: store.rename("nothing", "x"),
+    }
+    for call in calls.values():
         with pytest.raises(InputError, match="no run is called 'nothing'"):
             call()
 
