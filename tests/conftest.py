@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,10 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+SIDE = Path(__file__).with_name("side_process.py")
+os.environ.update(  # of the side processes that tests start, once for each process of the suite
+    {"NEURORAMA_WORKERS": "2", "NEURORAMA_MEMORY_LIMIT": "600", "DASK_DISTRIBUTED__WORKER__PRELOAD": str(SIDE)}
+)
 install_import_hook("neurorama.kernels", "beartype.beartype")
 settings.register_profile("neurorama", deadline=None)  # a busy machine is not a fault
 settings.load_profile("neurorama")
@@ -62,3 +68,15 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             for name, told in report.user_properties:
                 if name == "lost":
                     terminalreporter.write_line(f"lost: {told}")
+
+
+@pytest.fixture
+def shelf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The made-up exhibits of `side_process.py`, in this process as well."""
+    spec = importlib.util.spec_from_file_location("side_process", SIDE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    module.install(monkeypatch.setitem)

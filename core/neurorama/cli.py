@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -100,10 +101,18 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on stderr, where that is a screen; call what it gives with (done, of)."""
     from rich.console import Console
     from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     screen = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *times)
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task(escape(what), total=None)
         yield lambda done, of: progress.update(task, completed=done, total=of)
@@ -252,11 +261,36 @@ Seed = Annotated[int | None, typer.Option(help="Same seed, same trace.", show_de
 Source = Annotated[str, typer.Option(help="The data to run on, by name.", show_default="the first of its arena")]
 
 
+def _settle(**settings: Any) -> None:
+    """Options that are also settings of the environment: what is said here counts."""
+    for name, value in settings.items():
+        if value:
+            os.environ[f"NEURORAMA_{name.upper()}"] = str(value)
+
+
+Device = Annotated[str, typer.Option(help="cpu, cuda or mps.", show_default="NEURORAMA_DEVICE, or cpu")]
+Scheduler = Annotated[
+    str, typer.Option(metavar="ADDRESS", help="A Dask scheduler.", show_default="NEURORAMA_SCHEDULER, or our own")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Side processes to spread the runs over.", show_default="NEURORAMA_WORKERS, or all cores"),
+]
+
+
 @app.command()
-def run(key: Key, settings: Set = None, seed: Seed = None, source: Source = "", as_json: Json = False) -> None:
+def run(
+    key: Key,
+    settings: Set = None,
+    seed: Seed = None,
+    source: Source = "",
+    device: Device = "",
+    as_json: Json = False,
+) -> None:
     """Runs an exhibit and prints how it ended."""
     from .runner import run as run_
 
+    _settle(device=device)
     row, knobs = catalogue.row(key), _knobs(settings, seed, source)
     exhibit = catalogue.load(key)
     start = time.perf_counter()
@@ -299,13 +333,16 @@ def judge(
     keys: Keys = None,
     every: All = False,
     seeds: Annotated[int | None, typer.Option(min=2, help="How many seeds.", show_default="the claim's own")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Side processes to spread the runs over.")] = 1,
+    workers: Workers = None,
+    device: Device = "",
+    scheduler: Scheduler = "",
     as_json: Json = False,
 ) -> None:
-    """Judges claims over seeds and keeps the verdicts."""
-    from .runner import judge_many
+    """Judges claims over seeds, in side processes, and keeps the verdicts."""
+    from .jobs import judge_many
     from .verdicts import read_verdicts, write_verdicts
 
+    _settle(device=device, scheduler=scheduler)
     chosen = _which(keys, every)
     read_verdicts()  # a file that cannot be read is said now, not after the work
     verdicts: dict[str, Verdict] = {}
@@ -321,6 +358,47 @@ def judge(
     if as_json:
         _print_json({key: verdict.model_dump() for key, verdict in sorted(verdicts.items())})
     if len(verdicts) < len(chosen):
+        raise typer.Exit(1)
+
+
+@app.command()
+def sweep(
+    key: Key,
+    settings: Set = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Repeats, with seeds 0, 1, 2, ...")] = 1,
+    source: Source = "",
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table there.", show_default=False)] = None,
+    again: Annotated[bool, typer.Option("--again", help="Also make the runs that the store has.")] = False,
+    device: Device = "",
+    scheduler: Scheduler = "",
+    as_json: Json = False,
+) -> None:
+    """Runs an exhibit at every combination of knobs: --set depth=2,8,32 --set hidden=8,16 --seeds 3."""
+    from .jobs import sweep as sweep_
+
+    _settle(device=device, scheduler=scheduler)
+    knobs = _knobs(settings, None, source)
+    axes = {name: text.split(",") for name, text in knobs.items() if "," in text}
+    if "seed" in knobs and seeds > 1:
+        raise InputError("--set seed=... and --seeds: say one of them")
+    if csv is not None and not csv.parent.is_dir():
+        raise InputError(f"there is no folder {str(csv.parent)!r}")
+    fixed = {name: value for name, value in knobs.items() if name not in axes}
+    repeats = {} if "seed" in knobs else {"seed": range(seeds)}
+    with _progress(catalogue.row(key).name) as progress:
+        table = sweep_(key, {**axes, **repeats}, fixed, progress, again)
+    if csv is not None:
+        table.to_csv(csv, index=False)
+        typer.echo(csv)
+    elif as_json:
+        typer.echo(table.to_json(orient="records", indent=1))
+    else:
+        shown = [*axes, *repeats, "margin", "state", "run"]
+        cells = table[shown].itertuples(index=False)
+        _print_table([shown, *([_number(one) if isinstance(one, float) else str(one) for one in row] for row in cells)])
+    lacking = sum(state != "done" for state in table["state"])
+    if lacking:
+        typer.echo(f"{lacking} of {len(table)} runs were not done; `neurorama runs show RUN` says why", err=True)
         raise typer.Exit(1)
 
 
@@ -436,10 +514,14 @@ def export(
 def app_(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where to serve it.")] = 8501,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "localhost",
+    device: Device = "",
+    scheduler: Scheduler = "",
+    workers: Workers = None,
 ) -> None:
-    """Starts the dashboard and says where it is."""
+    """Starts the dashboard and says where it is; for others than this machine it wants a login."""
     from .hosts import dashboard
 
+    _settle(device=device, scheduler=scheduler, workers=workers)
     raise typer.Exit(dashboard(host, port))
 
 
