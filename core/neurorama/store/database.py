@@ -175,7 +175,8 @@ def _prepare(connection: sqlite3.Connection, _: Any) -> None:
     WAL: readers never wait. What a transaction wrote survives the end of any process; a power cut may take the last few
     transactions with `synchronous=NORMAL`, and never more.
     """
-    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # of a new file; room that is freed is given back
+    if connection.execute("PRAGMA page_count").fetchone() == (0,):  # a new file: room that is freed is given back
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
     if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
         connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
