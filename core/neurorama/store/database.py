@@ -20,7 +20,7 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _SCHEMA = "neurorama_schema"  # the table that tells the schema's number
 _WAYS = "sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
 _FAULTS = (  # what drivers say, in small letters, and what it means
-    (("readonly", "read-only"), "is read-only: it can be looked at, not written"),
+    (("readonly", "read-only"), "is read-only: nothing can be kept or changed in it"),
     (("disk is full", "no space left", "disk full"), "has no room left on its disk: make room, then go on"),
     (("disk i/o error",), "cannot be written: its disk is full, at a limit, or failing"),
     (("not a database", "malformed", "utf-8"), "is damaged: move it away, and a new one is made"),

@@ -322,7 +322,7 @@ def test_a_store_that_may_not_be_written_is_read(old: Path) -> None:
                 lambda: same.delete(run),
                 lambda: same.add(store.get(run).identity),
             ):
-                with pytest.raises(StoreError, match="is read-only: it can be looked at, not written"):
+                with pytest.raises(StoreError, match="is read-only: nothing can be kept or changed in it"):
                     write()
         assert store.get(run).name == "my first"
 
