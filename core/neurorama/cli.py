@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import fill
@@ -16,7 +15,9 @@ import typer
 from typer.core import TyperGroup
 
 from . import catalogue
+from .cli_runs import runs_app
 from .errors import InputError
+from .screen import Json, number, print_json, print_table
 
 if TYPE_CHECKING:
     from .runner import Verdict
@@ -56,6 +57,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Lists the data that exhibits can run on, and adds your own.", rich_markup_mode=None)
 kernel_app = typer.Typer(help="Puts the Neurorama kernel where Jupyter finds it.", rich_markup_mode=None)
+app.add_typer(runs_app, name="runs")
 app.add_typer(data_app, name="data")
 app.add_typer(kernel_app, name="kernel")
 
@@ -65,7 +67,6 @@ def main() -> None:
     app()
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Key = Annotated[str, typer.Argument(metavar="KEY", help="area/slug, or a slug.", show_default=False)]
 Keys = Annotated[list[str] | None, typer.Argument(metavar="KEY", help="area/slug, or a slug.", show_default=False)]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KNOB=VALUE", help="Turn a knob; may be repeated.")]
@@ -74,26 +75,10 @@ Set = Annotated[list[str] | None, typer.Option("--set", metavar="KNOB=VALUE", he
 # Words on the screen
 
 
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False))
-
-
-def _print_table(rows: Iterable[Sequence[str]]) -> None:
-    """Columns one under the other, never cut, so that they can be read, searched and piped."""
-    cells = [tuple(rows_cells) for rows_cells in rows]
-    widths = [max(map(len, column)) for column in zip(*cells)]
-    for row in cells:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
-
-
 def _print_text(heading: str, text: str) -> None:
     typer.echo()
     typer.secho(heading, bold=True)
     typer.echo(fill(text, 100))
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}"
 
 
 @contextmanager
@@ -130,8 +115,8 @@ def _print_metrics(metrics: Mapping[str, float]) -> None:
     arms = list(dict.fromkeys(arm for _, arm in names))
     rows: dict[str, dict[str, str]] = {}
     for (series, arm), value in zip(names, metrics.values()):
-        rows.setdefault(series, {})[arm] = _number(value)
-    _print_table([("", *arms), *((series, *(cells.get(arm, "") for arm in arms)) for series, cells in rows.items())])
+        rows.setdefault(series, {})[arm] = number(value)
+    print_table([("", *arms), *((series, *(cells.get(arm, "") for arm in arms)) for series, cells in rows.items())])
 
 
 # The catalogue
@@ -143,9 +128,9 @@ def _facts(row: catalogue.Row) -> dict[str, Any]:
 
 def _print_rows(rows: list[catalogue.Row], as_json: bool) -> None:
     if as_json:
-        _print_json([_facts(row) for row in rows])
+        print_json([_facts(row) for row in rows])
         return
-    _print_table(("●" if row.built else "○", row.key, row.name, row.title) for row in rows)
+    print_table(("●" if row.built else "○", row.key, row.name, row.title) for row in rows)
     typer.echo(f"{len(rows)} papers, {sum(row.built for row in rows)} built (●), the others planned (○)", err=True)
 
 
@@ -213,7 +198,7 @@ def show(key: Key, as_json: Json = False) -> None:
             "claim": row.claim,
             "relations": named,
         }
-        _print_json({**facts, "knobs": knobs, "verdict": verdict and verdict.model_dump()})
+        print_json({**facts, "knobs": knobs, "verdict": verdict and verdict.model_dump()})
         return
     typer.secho(f"{paper.name}: {paper.title}", bold=True)
     where = ", ".join(str(fact) for fact in (paper.authors, paper.venue, paper.year) if fact)
@@ -226,7 +211,7 @@ def show(key: Key, as_json: Json = False) -> None:
         _print_text("Verdict", _told(verdict))
     if knobs:
         _print_text("Knobs", "name, default, what is allowed, what it does")
-        _print_table((name, str(knob["default"]), _allowed(knob), knob["description"]) for name, knob in knobs.items())
+        print_table((name, str(knob["default"]), _allowed(knob), knob["description"]) for name, knob in knobs.items())
     for what, keys in named.items():
         if keys:
             _print_text(what.capitalize(), ", ".join(keys))
@@ -300,7 +285,7 @@ def run(
     metrics = _final(trace.frames)
     if as_json:
         facts = {"exhibit": trace.exhibit, "params": dict(trace.params), "frames": len(trace.frames)}
-        _print_json({**facts, "seconds": round(seconds, 2), "metrics": metrics, "margin": margin})
+        print_json({**facts, "seconds": round(seconds, 2), "metrics": metrics, "margin": margin})
         return
     _print_metrics(metrics)
     typer.echo(f"margin of the claim: {margin:+.4g} ({exhibit.claim.unit}); one seed, not a verdict")
@@ -356,7 +341,7 @@ def judge(
             if not as_json:
                 typer.echo(f"{key}: {_told(verdict)}")
     if as_json:
-        _print_json({key: verdict.model_dump() for key, verdict in sorted(verdicts.items())})
+        print_json({key: verdict.model_dump() for key, verdict in sorted(verdicts.items())})
     if len(verdicts) < len(chosen):
         raise typer.Exit(1)
 
@@ -395,7 +380,7 @@ def sweep(
     else:
         shown = [*axes, *repeats, "margin", "state", "run"]
         cells = table[shown].itertuples(index=False)
-        _print_table([shown, *([_number(one) if isinstance(one, float) else str(one) for one in row] for row in cells)])
+        print_table([shown, *([number(one) if isinstance(one, float) else str(one) for one in row] for row in cells)])
     lacking = sum(state != "done" for state in table["state"])
     if lacking:
         typer.echo(f"{lacking} of {len(table)} runs were not done; `neurorama runs show RUN` says why", err=True)
@@ -422,9 +407,9 @@ def league(
     scores = {name.partition("/")[2]: score for name, score in _final(frames).items() if name.startswith(f"{metric}/")}
     table = sorted(scores.items(), key=lambda item: -item[1])
     if as_json:
-        _print_json({"arena": arena, "metric": metric, "seed": seed, "steps": frames[-1].of, "scores": dict(table)})
+        print_json({"arena": arena, "metric": metric, "seed": seed, "steps": frames[-1].of, "scores": dict(table)})
         return
-    _print_table([("system", metric), *((name, _number(score)) for name, score in table)])
+    print_table([("system", metric), *((name, number(score)) for name, score in table)])
 
 
 @app.command()
@@ -465,9 +450,9 @@ def data_list(as_json: Json = False) -> None:
     sources = data.sources()
     if as_json:
         names = ("name", "kind", "title", "available", "note")
-        _print_json([{name: getattr(source, name) for name in names} for source in sources])
+        print_json([{name: getattr(source, name) for name in names} for source in sources])
         return
-    _print_table(("●" if one.available else "○", one.name, one.kind, one.title, one.note) for one in sources)
+    print_table(("●" if one.available else "○", one.name, one.kind, one.title, one.note) for one in sources)
 
 
 @data_app.command("add")
@@ -557,6 +542,6 @@ def doctor(as_json: Json = False) -> None:
 
     facts = report()
     if as_json:
-        _print_json([fact._asdict() for fact in facts])
+        print_json([fact._asdict() for fact in facts])
         return
-    _print_table(("✓" if fact.fine else "✗", fact.what, fact.found, fact.remedy) for fact in facts)
+    print_table(("✓" if fact.fine else "✗", fact.what, fact.found, fact.remedy) for fact in facts)

@@ -13,5 +13,6 @@ A `Store` may be shared by all threads of a process.
 
 from .record import ENDED, STATES, Identity, Record, State
 from .store import Reel, Store
+from .transport import MOST
 
-__all__ = ["ENDED", "STATES", "Identity", "Record", "Reel", "State", "Store"]
+__all__ = ["ENDED", "STATES", "MOST", "Identity", "Record", "Reel", "State", "Store"]
