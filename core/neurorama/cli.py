@@ -57,8 +57,10 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Lists the data that exhibits can run on, and adds your own.", rich_markup_mode=None)
 kernel_app = typer.Typer(help="Puts the Neurorama kernel where Jupyter finds it.", rich_markup_mode=None)
+users_app = typer.Typer(help="Says who may use a dashboard that others reach.", rich_markup_mode=None)
 app.add_typer(runs_app, name="runs")
 app.add_typer(data_app, name="data")
+app.add_typer(users_app, name="users")
 app.add_typer(kernel_app, name="kernel")
 
 
@@ -508,6 +510,37 @@ def app_(
 
     _settle(device=device, scheduler=scheduler, workers=workers)
     raise typer.Exit(dashboard(host, port))
+
+
+@users_app.command("add")
+def users_add(
+    name: str,
+    password: Annotated[
+        str, typer.Option(prompt=True, confirmation_prompt=True, hide_input=True, help="Better typed.")
+    ],
+) -> None:
+    """Lets somebody in, or gives them another password; only its hash is kept."""
+    from . import users
+
+    users.add(name, password)
+    typer.echo(users.file())
+
+
+@users_app.command("list")
+def users_list() -> None:
+    """Lists who may come in."""
+    from . import users
+
+    for name in users.names():
+        typer.echo(name)
+
+
+@users_app.command("rm")
+def users_rm(name: str) -> None:
+    """Shuts somebody out, at once."""
+    from . import users
+
+    users.remove(name)
 
 
 @app.command()

@@ -29,10 +29,11 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Ending = tuple[State, str, Mapping[str, float]]  # the last numbers of a run's curves
 
-GRACE = 3.0  # seconds in which a run that is asked to end may reach its next frame; then its worker is replaced
+GRACE = 2.5  # seconds in which a run that is asked to end may reach its next frame; then its worker is replaced
 _LOOK = 0.1  # seconds between two looks for an idle worker, while runs wait
 _IDLE = 2.0  # seconds between two looks whether the cluster is still there
-_SILENCE = 5.0  # seconds in which a scheduler answers; a worker may be busy for longer
+_SILENCE = 5.0  # seconds in which a scheduler answers
+_BUSY = 1.0  # seconds in which a worker answers, unless what it runs leaves it no time
 _AGAIN = 1.0  # seconds between two attempts to reach a cluster
 _DIED = "its side process died: killed, out of memory, or by a fault of its own"
 
@@ -68,6 +69,7 @@ class Jobs:
         self._lock = threading.RLock()
         self._waiting: list[Job] = []
         self._working: dict[str, Job] = {}  # worker -> its run
+        self._dying: set[str] = set()  # workers that were killed and are not gone yet
         self._known: weakref.WeakValueDictionary[str, Job] = weakref.WeakValueDictionary()
         self._thread: threading.Thread | None = None
         self._loop = asyncio.new_event_loop()
@@ -294,6 +296,8 @@ class Jobs:
             starting = self._loop.run_in_executor(None, local, self.settings)
         from distributed import Client  # takes its time, and the side processes take theirs meanwhile
 
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # that a cluster is gone, we say ourselves
+
         where: dict[str, Any] = {"address": self.settings.scheduler}
         if starting is not None:
             found = await starting
@@ -311,8 +315,9 @@ class Jobs:
         try:
             while not self._closing:
                 busy = await _asked(client.processing())
-                idle = [worker for worker, tasks in busy.items() if not tasks and worker not in self._working]
-                for worker in idle:
+                self._dying &= busy.keys()
+                taken = self._working.keys() | self._dying
+                for worker in [worker for worker, tasks in busy.items() if not tasks and worker not in taken]:
                     if (job := self._next()) is None:
                         break
                     self._working[worker] = job
@@ -349,7 +354,8 @@ class Jobs:
             pass  # `_serve` finds out as well, and says it of all
         except Exception as error:
             log.exception("following a run has failed")
-            await self._io(self._end, job, "failed", f"{type(error).__name__}: {error}".splitlines()[0])
+            why = f"{type(error).__name__}: {error}".splitlines()[0]
+            await self._io(self._end, job, "failed", f"the cluster cannot do it: {why}")
         finally:
             if future is not None:
                 future.release()
@@ -382,7 +388,9 @@ class Jobs:
                 checked = now
                 await self._io(self._check, job)
             if job.asked and now - job.asked[2] > GRACE:
-                await self._replace(client, worker)
+                self._dying.add(worker)
+                with suppress(OSError, TimeoutError):
+                    await asyncio.wait_for(client.run(work.kill, workers=[worker], nanny=True), _BUSY)
                 return _as_asked(job, "stopped")
 
     async def _taken(self, client: Any, worker: str, job: Job, seen: int) -> tuple[list[Piece], Outcome | None]:
@@ -393,20 +401,12 @@ class Jobs:
         """
         fetched = client.run(work.take, job.id, seen, job.asked is not None, workers=[worker])
         try:
-            return (await asyncio.wait_for(fetched, GRACE))[worker]
+            return (await asyncio.wait_for(fetched, _BUSY))[worker]
         except (OSError, TimeoutError):
             if worker not in await _asked(client.processing()):
                 raise _Died from None
             await asyncio.sleep(_LOOK)
             return [], None
-
-    async def _replace(self, client: Any, worker: str) -> None:
-        """Ends a side process as it is; its nanny starts another."""
-        with suppress(OSError, TimeoutError):
-            await asyncio.wait_for(client.run(work.kill, workers=[worker], nanny=True), GRACE)
-        end = time.monotonic() + _SILENCE
-        while worker in await _asked(client.processing()) and time.monotonic() < end:
-            await asyncio.sleep(_LOOK)
 
     def _check(self, job: Job) -> None:
         """Whether another server has stopped it."""

@@ -60,7 +60,8 @@ class Job:
         self.patience: float | None = None  # seconds for which it goes on though nobody looks at it
         self.seconds = 0.0
         self.numbers: dict[str, float] = {}
-        self.stage: Any = None  # the finished run, ready to be drawn: for whoever draws it
+        self.drawn: dict[str, Any] = {}  # the finished run, ready to be seen: for whoever draws it
+        self.recorded = ""  # a job is always live; what stands in for one may not be
         self._reel = jobs.store.follow(self.id) if self.stored else Reel(self._pieces)
         if record is not None:
             self.take_over(record)

@@ -103,13 +103,15 @@ def main(workers: int, memory: int) -> None:
     from distributed.security import Security
 
     config.set({"distributed.worker.multiprocessing-method": method})
+    config.set({f"distributed.{part}.http.routes": [] for part in ("scheduler", "worker")})  # tells nobody anything
     security = Security.temporary()
     cluster: Any = LocalCluster(
         host="127.0.0.1",
         n_workers=workers,
         threads_per_worker=1,
         memory_limit=(memory + _SPARE) * 2**20,
-        dashboard_address=None,  # pyright: ignore[reportArgumentType]
+        dashboard_address="127.0.0.1:0",
+        scheduler_kwargs={"dashboard": False},
         security=security,
         silence_logs=logging.CRITICAL,
     )

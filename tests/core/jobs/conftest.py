@@ -42,12 +42,3 @@ def until(true: Callable[[], object], seconds: float = 60) -> None:
 def cluster() -> psutil.Process:
     """The process that holds this process's own cluster."""
     return next(one for one in psutil.Process().children() if "neurorama.jobs.local" in one.cmdline())
-
-
-def at_work() -> list[psutil.Process]:
-    """The side processes that compute just now."""
-    sides = cluster().children(recursive=True)
-    for side in sides:
-        side.cpu_percent()
-    time.sleep(0.3)
-    return [side for side in sides if side.cpu_percent() > 30]
