@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import neurorama
 from neurorama import catalogue, data, places, traces
 from neurorama.runner import Interval, Verdict
 from neurorama.verdicts import read_verdicts, write_verdicts
