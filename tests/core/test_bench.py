@@ -2,17 +2,21 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
 
 from neurorama import bench
+from neurorama.bench import duel as duels
+from neurorama.bench import memory
 
 
 @pytest.fixture(autouse=True)
 def no_side_processes(monkeypatch):
     """Memory is measured in processes of its own, which take seconds each; one test does it in this one."""
-    monkeypatch.setattr(bench, "_peak_of", lambda duel, side, quick: None)
+    monkeypatch.setattr(memory, "in_new_process", lambda *words: None)
 
 
 @pytest.mark.parametrize("duel", bench.DUELS, ids=lambda duel: duel.name)
@@ -63,8 +67,8 @@ def test_ratio_is_of_medians_and_sides_take_turns(monkeypatch):
 
         return prepare
 
-    duel = bench.Duel("d", "r", lambda: 1, side("ours"), side("theirs"), lambda data, a, b: 0.0, {}, {}, aim=4)
-    monkeypatch.setattr(bench, "_timed", timed)
+    duel = duels.Duel("d", "r", lambda: 1, side("ours"), side("theirs"), lambda data, a, b: 0.0, {}, {}, aim=4)
+    monkeypatch.setattr(duels, "_timed", timed)
     result = bench.fight(duel, repeats=3)
     assert (result.ours, result.theirs, result.ratio, result.met) == (2.0, 6.0, 3.0, False)
     assert (result.first_ours, result.first_theirs) == (9.0, 9.0)
@@ -101,12 +105,18 @@ def test_memory_is_that_of_the_first_result(monkeypatch):
     def hungry(data):
         return lambda: torch.ones(200 * 2**18).sum()
 
-    duel = dataclasses.replace(bench.DUELS[0], name="hungry", theirs=hungry)
-    monkeypatch.setattr(bench, "DUELS", (duel,))
-    if not (bench._HERE / "clear_refs").exists():
+    duel = dataclasses.replace(bench.DUELS[0], theirs=hungry)
+    if not memory.known():
         pytest.skip("needs Linux")
-    threads = torch.get_num_threads()
-    little, much = bench._weigh("hungry", "ours", True), bench._weigh("hungry", "theirs", True)
-    torch.set_num_threads(threads)
+    little, much = duels.weigh(duel, "ours", quick=True), duels.weigh(duel, "theirs", quick=True)
     assert little < 50
     assert 190 < much < 250
+
+
+def test_a_process_of_its_own_prints_the_peak_of_one_side():
+    if not memory.known():
+        pytest.skip("needs Linux")
+    told = subprocess.run(
+        [sys.executable, "-m", "neurorama.bench", "propagation", "ours", "quick"], capture_output=True, check=True
+    )
+    assert 0 <= float(told.stdout) < 50

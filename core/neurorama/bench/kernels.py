@@ -1,76 +1,17 @@
-"""Whole kernels beside what one would take instead: same answer, both times, both peaks of memory, one machine.
-
-Both sides get the same data, in the form in which each would have it, and one torch thread. First they must
-agree; then they take turns, and the median counts. "First" is what a side needs from the data to its first
-result: sparse matrices are built in it. Peak memory is taken in a process of its own for each side: how much
-more than data and libraries the first result took at its worst (Linux only).
-"""
+"""The kernels beside PyG, networkx and plain loops."""
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
-import sys
-import time
 import warnings
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
-from statistics import median
 from typing import Any
 
 import torch
-from pydantic import BaseModel
 from torch import Tensor, nn
 
-
-@dataclass(frozen=True)
-class Duel:
-    """One kernel and its rival.
-
-    Args:
-        name: what is computed.
-        rival: what else one would take.
-        setup: (**size) -> the data that both sides get.
-        ours, theirs: data -> the call that is timed; what is prepared once happens before it is returned.
-        agree: (data, our result, their result) -> how far apart they are; 0 is the same.
-        size: how large, in words that `setup` takes.
-        quick: a small size, which says nothing about speed (for tests).
-        allowed: the gap that rounding, or another random start, may leave.
-        aim: how many times faster we want to be, or None.
-    """
-
-    name: str
-    rival: str
-    setup: Callable[..., Any]
-    ours: Callable[[Any], Callable[[], Any]]
-    theirs: Callable[[Any], Callable[[], Any]]
-    agree: Callable[[Any, Any, Any], float]
-    size: Mapping[str, int]
-    quick: Mapping[str, int]
-    allowed: float = 0.0
-    aim: float | None = None
-
-
-class Result(BaseModel):
-    """How a duel went; seconds are medians, `peak` is in MiB (None where the system does not tell)."""
-
-    name: str
-    rival: str
-    size: dict[str, int]
-    ours: float
-    theirs: float
-    ratio: float
-    first_ours: float
-    first_theirs: float
-    peak_ours: float | None
-    peak_theirs: float | None
-    gap: float
-    aim: float | None
-    met: bool | None
-
+from .duel import Duel
 
 # Propagation
 
@@ -91,7 +32,7 @@ def _with_gradient(call: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 def _our_propagation(backward: bool) -> Callable[[Any], Callable[[], Tensor]]:
     def prepare(data: tuple[Tensor, Tensor]) -> Callable[[], Tensor]:
-        from .kernels.propagation import adjacency
+        from ..kernels.propagation import adjacency
 
         edge_index, x = data
         near = adjacency(edge_index, len(x))
@@ -139,7 +80,7 @@ _ROUNDS = 3  # of networkx, which starts from degrees: one more for us, who star
 
 
 def _our_refinement(data: tuple[list[Any], Tensor, Tensor]) -> Callable[[], Sequence[int]]:
-    from .kernels.colour_refinement import alike, refine
+    from ..kernels.colour_refinement import alike, refine
 
     _, edge_index, batch = data
     return lambda: alike(refine(edge_index, len(batch), rounds=_ROUNDS + 1), batch).tolist()
@@ -168,7 +109,7 @@ def _recurrence(length: int, modes: int, batch: int) -> tuple[Tensor, Tensor]:
 
 
 def _our_scan(data: tuple[Tensor, Tensor]) -> Callable[[], Tensor]:
-    from .kernels.scan import scan
+    from ..kernels.scan import scan
 
     a, b = data
     return lambda: _with_gradient(lambda steps: scan(a, steps), b)
@@ -226,8 +167,8 @@ class _Case:
 
     def blocks(self) -> tuple[Any, Tensor, Tensor]:
         """The computation graphs side by side, the edge that each entry is, and whether it is one (or a self-loop)."""
-        from .kernels.explainer import computation_graphs
-        from .kernels.propagation import normalised
+        from ..kernels.explainer import computation_graphs
+        from ..kernels.propagation import normalised
 
         near = normalised(self.edge_index, len(self.x))
         blocks = computation_graphs(near, self.nodes, len(self.model.layers))
@@ -236,9 +177,9 @@ class _Case:
 
 
 def _houses(base: int, houses: int, nodes: int, epochs: int) -> _Case:
-    from .arena import descend
-    from .data.synthetic import houses as planted
-    from .kernels.explainer import learn_masks
+    from ..arena import descend
+    from ..data.synthetic import houses as planted
+    from ..kernels.explainer import learn_masks
 
     torch.manual_seed(0)
     graph = planted(0, base, houses)
@@ -261,7 +202,7 @@ def _houses(base: int, houses: int, nodes: int, epochs: int) -> _Case:
 
 def _our_explainer(case: _Case) -> Callable[[], list[Tensor]]:
     """All nodes side by side; for each of them (m,) the masks of the edges, 0 outside its computation graph."""
-    from .kernels.explainer import learn_masks
+    from ..kernels.explainer import learn_masks
 
     def explain() -> list[Tensor]:
         blocks, edge, real = case.blocks()
@@ -393,175 +334,3 @@ DUELS = (
         allowed=1e-3,
     ),
 )
-
-
-def _timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    start = time.perf_counter()
-    result = call()
-    return time.perf_counter() - start, result
-
-
-def _load(duel: Duel, side: str) -> None:
-    """Runs one side on little, so that the libraries it needs are loaded."""
-    getattr(duel, side)(duel.setup(**duel.quick))()
-
-
-def fight(duel: Duel, quick: bool = False, repeats: int = 5, seconds: float = 10.0) -> Result:
-    """Checks that both sides agree, times them in turns, and measures their memory.
-
-    Args:
-        repeats: at most so many turns, and at least two.
-        seconds: no new turn after these.
-
-    Raises:
-        RuntimeError: the answers differ by more than the duel allows.
-    """
-    size = dict(duel.quick if quick else duel.size)
-    data = duel.setup(**size)
-    calls: dict[str, Callable[[], Any]] = {}
-
-    def first(side: str) -> Any:
-        calls[side] = getattr(duel, side)(data)
-        return calls[side]()
-
-    once, answers = {}, {}
-    for side in ("ours", "theirs"):
-        _load(duel, side)
-        once[side], answers[side] = _timed(lambda side=side: first(side))
-    gap = duel.agree(data, answers["ours"], answers["theirs"])
-    if not gap <= duel.allowed:
-        raise RuntimeError(f"{duel.name}: the two sides are {gap:.3g} apart, and {duel.allowed:g} is allowed")
-    answers.clear()
-    times: dict[str, list[float]] = {"ours": [], "theirs": []}
-    end = time.perf_counter() + seconds
-    while len(times["ours"]) < 2 or (len(times["ours"]) < repeats and time.perf_counter() < end):
-        for side, taken in times.items():
-            taken.append(_timed(calls[side])[0])
-    ours, theirs = median(times["ours"]), median(times["theirs"])
-    return Result(
-        name=duel.name,
-        rival=duel.rival,
-        size=size,
-        ours=ours,
-        theirs=theirs,
-        ratio=theirs / ours,
-        first_ours=once["ours"],
-        first_theirs=once["theirs"],
-        peak_ours=_peak_of(duel, "ours", quick),
-        peak_theirs=_peak_of(duel, "theirs", quick),
-        gap=gap,
-        aim=duel.aim,
-        met=None if duel.aim is None else theirs / ours >= duel.aim,
-    )
-
-
-_HERE = Path("/proc/self")
-
-
-def _peak_of(duel: Duel, side: str, quick: bool) -> float | None:
-    """MiB that the first result of one side takes at most, beyond the data, in a fresh process; None where unknown."""
-    if not (_HERE / "clear_refs").exists():
-        return None
-    command = [sys.executable, "-m", "neurorama.bench", duel.name, side, *["quick"] * quick]
-    found = subprocess.run(
-        command, capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
-    return float(found.stdout)
-
-
-def _weigh(name: str, side: str, quick: bool) -> float:
-    """What `_peak_of` asks for, measured in this process."""
-    torch.set_num_threads(1)
-    (duel,) = (duel for duel in DUELS if duel.name == name)
-    data = duel.setup(**(duel.quick if quick else duel.size))
-    prepare = getattr(duel, side)
-    _load(duel, side)
-    (_HERE / "clear_refs").write_text("5")  # forget the peak so far
-    before = _status("VmRSS")
-    result = prepare(data)()
-    peak = _status("VmHWM") - before
-    del result
-    return max(0.0, peak / 1024)
-
-
-def _status(field: str) -> int:
-    """KiB, from the kernel's account of this process."""
-    lines = (_HERE / "status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
-
-
-def machine() -> dict[str, str | int]:
-    """Where it was measured."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        cpu = platform.processor() or platform.machine()
-    return {
-        "cpu": cpu,
-        "cores": os.cpu_count() or 1,
-        "torch threads": 1,
-        "system": platform.platform(terse=True),
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-    }
-
-
-def measure(quick: bool = False) -> list[Result]:
-    """All duels, one after the other.
-
-    Raises:
-        RuntimeError: two sides do not agree.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return [fight(duel, quick) for duel in DUELS]
-    finally:
-        torch.set_num_threads(threads)
-
-
-def main(json: bool = False, quick: bool = False) -> None:
-    """Prints all duels: a table, or JSON with `machine` and `duels`."""
-    from rich import print_json
-    from rich.console import Console
-
-    if json:
-        print_json(data={"machine": machine(), "duels": [result.model_dump() for result in measure(quick)]})
-        return
-    console = Console()
-    with console.status("measuring; this takes two or three minutes"):
-        results = measure(quick)
-    console.print(table(results))
-    console.print(", ".join(f"{what} {value}" for what, value in machine().items()))
-
-
-def table(results: Sequence[Result]) -> Any:
-    """The results as a rich table."""
-    from rich.table import Table
-
-    out = Table(title="Whole kernels, medians; in brackets: until the first result")
-    for heading in ("what", "beside", "ours", "theirs", "times faster", "aim", "peak memory, ours : theirs"):
-        out.add_column(heading)
-    for r in results:
-        sizes = ", ".join(f"{count:,} {what}" for what, count in r.size.items())
-        aim = "" if r.aim is None else f"{r.aim:g}, {'met' if r.met else 'not met'}"
-        peaks = "unknown" if r.peak_ours is None else f"{r.peak_ours:,.0f} : {r.peak_theirs:,.0f} MiB"
-        out.add_row(
-            f"{r.name}\n[dim]{sizes}[/dim]",
-            r.rival,
-            f"{_seconds(r.ours)} ({_seconds(r.first_ours)})",
-            f"{_seconds(r.theirs)} ({_seconds(r.first_theirs)})",
-            f"{r.ratio:.1f}",
-            aim,
-            peaks,
-        )
-    return out
-
-
-def _seconds(value: float) -> str:
-    return f"{value:.2f} s" if value >= 1 else f"{1000 * value:.3g} ms"
-
-
-if __name__ == "__main__":
-    print(_weigh(sys.argv[1], sys.argv[2], "quick" in sys.argv[3:]))
