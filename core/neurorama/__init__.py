@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import catalogue as catalogue
+    from . import codec as codec
     from . import data as data
     from .arena import Arena as Arena
     from .arena import descend as descend
@@ -50,7 +51,7 @@ _NAMES = {
     "trace": "Bars Curve Events Flow Frame Graph Grid Hist Mask Points Run Trace Value",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
-_MODULES = ("catalogue", "data")
+_MODULES = ("catalogue", "codec", "data")
 
 __all__ = [*_HOME, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
 
