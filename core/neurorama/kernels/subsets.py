@@ -83,16 +83,18 @@ def gumbel_top_k(
     theta: Float[Tensor, "*b n"],
     k: int,
     mask: Bool[Tensor, "*b n"] | None = None,
-    tau: float = 1.0,
+    tau: float | Tensor = 1.0,
     generator: Generator | None = None,
 ) -> Float[Tensor, "*b n"]:
     """The k largest of `theta` plus Gumbel noise as zeros and ones, with the gradient of `relaxed_top_k`.
 
     That draws one candidate after another without replacement, by softmax among those left: for k > 1 another
-    distribution than `sample`'s. Xie and Ermon (2019), https://arxiv.org/abs/1901.10517.
+    distribution than `sample`'s. Xie and Ermon (2019), https://arxiv.org/abs/1901.10517. With k = 1 it is the
+    straight-through Gumbel-softmax.
 
     Args:
-        tau: temperature of the relaxation, above 0; it does not change the sample.
+        tau: temperature of the relaxation, above 0, a number or of a shape that broadcasts to `theta`; it does not
+            change the sample.
     """
     theta, k, mask = _checked(theta, k, mask)
     uniform = torch.rand(theta.shape, dtype=torch.double, device=theta.device, generator=generator)
@@ -105,7 +107,7 @@ def gumbel_top_k(
 
 
 def relaxed_top_k(
-    scores: Float[Tensor, "*b n"], k: int, mask: Bool[Tensor, "*b n"] | None = None, tau: float = 1.0
+    scores: Float[Tensor, "*b n"], k: int, mask: Bool[Tensor, "*b n"] | None = None, tau: float | Tensor = 1.0
 ) -> Float[Tensor, "*b n"]:
     """A soft choice of the k largest: k softmaxes, each of which has little left for what was taken before.
 

@@ -64,7 +64,7 @@ def test_samples_have_k_members_that_are_there_and_repeat_with_the_seed(
         assert z.sum(1).tolist() == mask.sum(1).clamp(max=k).tolist()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 @given(rows())
 def test_gradients_equal_finite_differences(case: tuple[Tensor, int, Tensor]) -> None:
     theta, k, mask = case
