@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .exhibit import Entry as Entry
     from .exhibit import Exhibit as Exhibit
     from .exhibit import Preset as Preset
+    from .exhibit import Result as Result
     from .paper import Paper as Paper
     from .paper import Params as Params
     from .runner import Verdict as Verdict
@@ -44,7 +45,7 @@ _NAMES = {
     "arena": "Arena descend",
     "check": "faults",
     "errors": "InputError",
-    "exhibit": "Claim Entry Exhibit Preset",
+    "exhibit": "Claim Entry Exhibit Preset Result",
     "paper": "Paper Params",
     "runner": "Verdict frames judge league run",
     "stage": "show",
