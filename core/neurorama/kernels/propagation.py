@@ -86,6 +86,10 @@ class Adjacency:
             return self._csr @ x.detach()
         return _Product.apply(self.weight, x, self)  # type: ignore[return-value]
 
+    def sampled(self, left: Float[Tensor, "n d"], right: Float[Tensor, "n d"]) -> Float[Tensor, " m"]:
+        """`left @ right.T` at the entries of the pattern, whatever `weight` is; with gradients to both."""
+        return _Sampled.apply(left, right, self)  # type: ignore[return-value]
+
 
 class _Product(torch.autograd.Function):
     @staticmethod
@@ -108,11 +112,28 @@ class _Product(torch.autograd.Function):
         return to_weight, to_x, None
 
 
+class _Sampled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, left: Tensor, right: Tensor, matrix: Adjacency) -> Tensor:  # type: ignore[override]
+        ctx.matrix = matrix
+        ctx.save_for_backward(left, right)
+        return _at_entries(matrix, left, right)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]
+        left, right = ctx.saved_tensors
+        matrix: Adjacency = ctx.matrix.reweighted(grad)
+        to_left = matrix._csr @ right if ctx.needs_input_grad[0] else None
+        to_right = matrix._csr_transpose @ left if ctx.needs_input_grad[1] else None
+        return to_left, to_right, None
+
+
 def _at_entries(matrix: Adjacency, left: Tensor, right: Tensor) -> Tensor:
     """`left @ right.T` where `matrix` has entries. (n, d), (n, d) -> (m,)"""
     if matrix.col.numel() > matrix.num_nodes**2:  # more edges than pairs: torch's product would drop some
         return (left[matrix.row] * right[matrix.col]).sum(-1)
-    out = _matrix(matrix.crow, matrix.col, torch.zeros_like(matrix.weight))
+    out = _matrix(matrix.crow, matrix.col, left.new_zeros(matrix.col.numel()))
     return torch.sparse.sampled_addmm(out, left, right.t(), out=out).values()
 
 

@@ -81,6 +81,17 @@ def test_gradients_equal_finite_differences(graph: tuple[Tensor, int, Tensor]) -
     assert torch.autograd.gradcheck(lambda x: adjacency(edge_index, n, weight.detach()) @ x, (x,))
 
 
+@settings(deadline=None, max_examples=30)
+@given(graphs())
+def test_sampled_product_equals_the_dense_one_with_gradients(graph: tuple[Tensor, int, Tensor]) -> None:
+    edge_index, n, _ = graph
+    pattern = adjacency(edge_index, n)
+    left, right = (torch.randn(n, 3, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    torch.testing.assert_close(pattern.sampled(left, right), (left @ right.T)[pattern.row, pattern.col])
+    if edge_index.numel():
+        assert torch.autograd.gradcheck(pattern.sampled, (left, right))
+
+
 def test_gradient_reaches_weights_through_the_normalisation() -> None:
     weight = torch.rand(12, dtype=torch.float64, requires_grad=True)
     x = torch.randn(6, 2, dtype=torch.float64, requires_grad=True)
