@@ -73,6 +73,11 @@ class Adjacency:
             other.__dict__[name] = getattr(self, name)
         return other
 
+    def transposed(self) -> "Adjacency":
+        """Entry [i, j] becomes [j, i]: sums over receivers in place of senders."""
+        crow, col, turn = self._turned
+        return Adjacency(crow, col, self.weight[turn], self.order[turn])
+
     def dense(self) -> Float[Tensor, "n n"]:
         """The matrix written out, for tests and small spectra."""
         out = self.weight.new_zeros(self.num_nodes, self.num_nodes)

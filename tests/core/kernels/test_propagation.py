@@ -71,6 +71,17 @@ def test_order_leads_back_to_the_edges(graph: tuple[Tensor, int, Tensor]) -> Non
 
 @settings(deadline=None)
 @given(graphs())
+def test_transposed_is_the_matrix_of_the_turned_edges(graph: tuple[Tensor, int, Tensor]) -> None:
+    edge_index, n, weight = graph
+    turned, expected = adjacency(edge_index, n, weight).transposed(), adjacency(edge_index.flip(0), n, weight)
+    assert torch.equal(turned.crow, expected.crow)
+    assert torch.equal(turned.col, expected.col)
+    assert torch.equal(weight[turned.order], turned.weight)
+    np.testing.assert_allclose(turned.dense().numpy(), dense(edge_index, n, weight).T)
+
+
+@settings(deadline=None)
+@given(graphs())
 def test_gradients_equal_finite_differences(graph: tuple[Tensor, int, Tensor]) -> None:
     edge_index, n, weight = graph
     pattern = adjacency(edge_index, n)
