@@ -12,10 +12,9 @@ What is masked has step 0: the state stays and nothing is added, so padding may 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import pad, silu, softplus
 
@@ -125,42 +124,3 @@ class BidirectionalMamba(nn.Module):
     ) -> Float[Tensor, "b L width"]:
         turned = None if mask is None else mask.flip(1)
         return self.ahead(tokens, mask) + self.back(tokens.flip(1), turned).flip(1)
-
-
-@dataclass(frozen=True, eq=False)
-class Lines:
-    """The nodes of a batch of graphs, each graph's in a line, padded at the end to the longest.
-
-    Args:
-        place: (n,) where each node stands in the g lines laid end to end.
-        mask: (g, L) which places are taken.
-    """
-
-    place: Int[Tensor, " n"]
-    mask: Bool[Tensor, "g L"]
-
-    def line_up(self, x: Shaped[Tensor, "n d"]) -> Shaped[Tensor, "g L d"]:
-        """The rows of the nodes in line; 0 where nobody stands."""
-        flat = x.new_zeros(self.mask.numel(), x.shape[1]).index_copy(0, self.place, x)
-        return flat.unflatten(0, self.mask.shape)
-
-    def disperse(self, lines: Shaped[Tensor, "g L d"]) -> Shaped[Tensor, "n d"]:
-        """Back to a row for each node."""
-        return lines.flatten(0, 1)[self.place]
-
-
-def in_lines(score: Float[Tensor, " n"] | Int[Tensor, " n"], batch: Int[Tensor, " n"]) -> Lines:
-    """Each graph's nodes in ascending order of `score`; those that tie in the order of their numbers.
-
-    Args:
-        score: for instance the degree, as in Graph Mamba: what comes last has seen most.
-        batch: the graph of each node, 0 to g - 1, in any order.
-    """
-    order = torch.argsort(score, stable=True)
-    order = order[torch.argsort(batch[order], stable=True)]
-    count = torch.bincount(batch)
-    longest = int(count.max()) if len(count) else 0
-    rank = torch.arange(len(batch), device=batch.device) - (count.cumsum(0) - count)[batch[order]]
-    place = torch.empty_like(batch)
-    place[order] = batch[order] * longest + rank
-    return Lines(place, torch.arange(longest, device=batch.device) < count[:, None])

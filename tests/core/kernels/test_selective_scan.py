@@ -11,12 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 from torch import Generator, Tensor
-from torch_geometric.utils import to_dense_batch
 
 from neurorama.kernels.selective_scan import (
     BidirectionalMamba,
     Mamba,
-    in_lines,
     selective_scan,
     selective_scan_loop,
 )
@@ -144,36 +142,3 @@ def test_two_directions_swapped_read_the_reversed_sequence() -> None:
     forth = both(tokens)
     both.ahead, both.back = both.back, both.ahead
     torch.testing.assert_close(both(tokens.flip(1)).flip(1), forth)
-
-
-@settings(deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), min_size=1, max_size=20))
-def test_lines_hold_each_graph_in_order(nodes: list[tuple[int, int]]) -> None:
-    batch, score = (torch.tensor(column) for column in zip(*nodes))
-    x = torch.arange(float(len(nodes)))[:, None]
-    lines = in_lines(score, batch)
-    for g, (line, mask) in enumerate(zip(lines.line_up(x)[..., 0], lines.mask)):
-        assert line[mask].tolist() == sorted((v for v in range(len(nodes)) if batch[v] == g), key=lambda v: score[v])
-        assert not line[~mask].any()
-    assert torch.equal(lines.disperse(lines.line_up(x)), x)
-
-
-def test_lines_by_number_are_pygs_dense_batch() -> None:
-    batch, x = torch.tensor([0, 0, 0, 1, 2, 2]), torch.randn(6, 4)
-    lines = in_lines(torch.arange(6), batch)
-    theirs, mask = to_dense_batch(x, batch)
-    assert torch.equal(lines.line_up(x), theirs)
-    assert torch.equal(lines.mask, mask)
-
-
-def test_nodes_in_lines_do_not_depend_on_their_numbers() -> None:
-    torch.manual_seed(0)
-    both, x = BidirectionalMamba(4, states=3), torch.randn(9, 4)
-    batch, score = torch.tensor([0, 0, 1, 1, 1, 1, 2, 2, 2]), torch.randperm(9)
-    turn = torch.randperm(9)
-
-    def read(x: Tensor, score: Tensor, batch: Tensor) -> Tensor:
-        lines = in_lines(score, batch)
-        return lines.disperse(both(lines.line_up(x), lines.mask))
-
-    torch.testing.assert_close(read(x[turn], score[turn], batch[turn]), read(x, score, batch)[turn])
