@@ -84,11 +84,11 @@ def test_too_long_steps_blow_up_explicitly_and_never_implicitly(how: str) -> Non
     x = start(8).float()
     most = float(x.norm())
     assert last(euler(diffusion(near), x, 100.0, 100)).state.norm() <= most * 1.001
-    assert last(euler(diffusion(near), x, 220.0, 200)).state.norm() > 1e6
+    assert last(euler(diffusion(near), x, 110.0, 100)).state.norm() > 1e6
     assert last(rk4(diffusion(near), x, 138.0, 100)).state.norm() <= most
-    assert last(rk4(diffusion(near), x, 720.0, 500)).state.norm() > 1e6
+    assert last(rk4(diffusion(near), x, 145.0, 100)).state.norm() > 1e6
     for order in (1, 2):
-        for step in implicit(near, x, 200.0, 5, order=order):
+        for step in implicit(near, x, 100.0, 4, order=order):
             assert step.state.norm() <= most * 1.001
 
 
