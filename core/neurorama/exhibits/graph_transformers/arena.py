@@ -6,6 +6,7 @@ from ..message_passing.arena import GIN as GIN
 from ..message_passing.arena import GRAPHS as GRAPHS
 from ..message_passing.arena import MLP as MLP
 from ..message_passing.arena import NODES as NODES
+from ..message_passing.arena import REWIRING as REWIRING
 from ..message_passing.arena import VIEWS as VIEWS
 from ..message_passing.arena import AtTarget as AtTarget
 from ..message_passing.arena import Batch as Batch
@@ -18,4 +19,6 @@ from ..message_passing.arena import Wiring as Wiring
 from ..message_passing.arena import at_best_validation as at_best_validation
 from ..message_passing.arena import energy as energy
 from ..message_passing.arena import measured as measured
+from ..message_passing.arena import one_by_one as one_by_one
+from ..message_passing.arena import rewired as rewired
 from ..message_passing.arena import spread as spread

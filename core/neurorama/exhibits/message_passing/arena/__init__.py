@@ -19,3 +19,6 @@ from .nodes import at_best_validation as at_best_validation
 from .nodes import energy as energy
 from .nodes import measured as measured
 from .nodes import spread as spread
+from .rewiring import REWIRING as REWIRING
+from .rewiring import one_by_one as one_by_one
+from .rewiring import rewired as rewired
