@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -207,3 +209,20 @@ def powers(near: Adjacency, x: Float[Tensor, "n d"], depth: int) -> list[Float[T
     for _ in range(depth):
         reached.append(near @ reached[-1])
     return reached
+
+
+def limit(edge_index: Int[Tensor, "2 m"], num_nodes: int, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+    r"""What infinitely many symmetric propagations with self-loops leave of `x`, by its closed form.
+
+    On each connected component $\hat A^\infty_{uv} = \sqrt{\tilde d_u \tilde d_v} / \sum_w \tilde d_w$.
+
+    Args:
+        edge_index: long, an undirected edge in both directions, without self-loops.
+        num_nodes: n.
+    """
+    pattern = csr_array((torch.ones(edge_index.shape[1]), edge_index.numpy()), shape=(num_nodes, num_nodes))
+    part = torch.from_numpy(connected_components(pattern)[1]).long()
+    root = (torch.bincount(edge_index[1], minlength=num_nodes) + 1).to(x.dtype).sqrt()[:, None]
+    total = x.new_zeros(num_nodes, x.shape[1]).index_add(0, part, root * x)
+    size = x.new_zeros(num_nodes, 1).index_add(0, part, root * root)
+    return root * (total / size.where(size > 0, 1.0))[part]

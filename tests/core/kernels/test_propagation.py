@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch_geometric.nn import GCNConv, SGConv, SimpleConv
 
-from neurorama.kernels.propagation import Adjacency, adjacency, normalised
+from neurorama.kernels.propagation import Adjacency, adjacency, limit, normalised
 
 
 @st.composite
@@ -155,3 +155,13 @@ w = torch.ones(1, requires_grad=True)
     done = subprocess.run([sys.executable, "-W", "error::UserWarning", "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
+
+
+@given(graphs())
+def test_the_limit_is_what_many_propagations_come_to(graph: tuple[Tensor, int, Tensor]) -> None:
+    edges, n, _ = graph
+    edges = edges[:, edges[0] != edges[1]]
+    edges = torch.cat([edges, edges.flip(0)], dim=1).unique(dim=1)
+    x = torch.randn(n, 3, dtype=torch.double)
+    near = normalised(edges, n, torch.ones(edges.shape[1], dtype=torch.double)).dense()
+    torch.testing.assert_close(limit(edges, n, x), torch.linalg.matrix_power(near, 2**16) @ x, atol=1e-6, rtol=1e-6)

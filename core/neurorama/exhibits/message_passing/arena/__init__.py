@@ -2,6 +2,7 @@
 
 from .batches import Batch as Batch
 from .batches import Wiring as Wiring
+from .depths import DepthMap as DepthMap
 from .distance import DISTANCE as DISTANCE
 from .distance import DistanceTask as DistanceTask
 from .graphs import GRAPHS as GRAPHS
