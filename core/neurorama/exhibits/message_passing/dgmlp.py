@@ -37,7 +37,7 @@ CITESEER = {**CORA, "source": "citeseer", "depth": 15, "dropout": 0.1, "lr": 0.1
 
 
 class Knobs(Params):
-    depth: int = Field(16, ge=4, le=32, description="hops of DGMLP, layers of the GCN, and the most of both in the map")
+    depth: int = Field(16, ge=1, le=32, description="hops of DGMLP, layers of the GCN, and the most of both in the map")
     layers: int = Field(16, ge=1, le=32, description="transformations of DGMLP")
     hidden: int = Field(16, ge=4, le=128, description="width of every hidden layer")
     temperature: float = Field(1.0, ge=0.05, le=5.0, description="T: low listens to few hops, high to all alike")

@@ -16,7 +16,7 @@ HIDDEN = 16
 
 
 class DepthMap:
-    """A network for each of four times four depths, from 2 to `depth`: so many averages without weights, then so many
+    """A network for each of four times four depths, from 2 (or less) to `depth`: so many averages without weights, then so many
     transformations. All are trained in step, on the labelled nodes.
 
     Args:
@@ -25,7 +25,7 @@ class DepthMap:
     """
 
     def __init__(self, task: NodeTask, depth: int, steps: int, residual: bool = False, large: bool = False) -> None:
-        self.depths = torch.linspace(2, depth, CELLS).round().int().tolist()
+        self.depths = torch.linspace(min(2, depth), depth, CELLS).round().int().tolist()
         self._task, self._done = task, 0
         self._reached = torch.stack(powers(task.near, task.x, depth))[self.depths]  # (hops, n, d)
         features, classes = task.sizes
