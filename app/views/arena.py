@@ -67,9 +67,7 @@ def page() -> None:
         captions.setdefault(ring.metric, "On what was held out; higher is better.")
         captions.setdefault("loss", "What training pulls down.")
         method = tuple(catalogue.row(key).name for key in drawn[1][:1])  # blue; the first baseline after it is grey
-        show.player(
-            job, show.Poster({**ring.views, **{one: usual[one] for one in usual if one not in ring.views}}, method)
-        )
+        show.player(job, show.Poster(captions, method))
         if job.frames and not job.running:
             table(standings(job.frames, ring.metric), ring.metric)
     marks.group("In this arena")
