@@ -165,9 +165,10 @@ def adjacency(edge_index: Int[Tensor, "2 m"], num_nodes: int, weight: Float[Tens
         weight: the entries, ones by default.
     """
     src, dst = edge_index
-    order = torch.argsort(dst * num_nodes + src, stable=True)
-    entries = torch.ones(src.numel(), device=src.device) if weight is None else weight
-    return Adjacency(_starts(dst, num_nodes), src[order], entries[order], order)
+    key, order = torch.sort(dst * num_nodes + src, stable=True)
+    col = key % max(num_nodes, 1)  # the same as src[order], which would hop through memory
+    entries = torch.ones(src.numel(), device=src.device) if weight is None else weight[order]
+    return Adjacency(_starts(dst, num_nodes), col, entries, order)
 
 
 def normalised(
@@ -187,20 +188,19 @@ def normalised(
         weight: not negative, ones by default.
         self_loops: whether the identity is added.
     """
-    entries = torch.ones(edge_index.shape[1], device=edge_index.device) if weight is None else weight
     if self_loops:
         loops = torch.arange(num_nodes, device=edge_index.device).expand(2, -1)
         edge_index = torch.cat([edge_index, loops], dim=1)
-        entries = torch.cat([entries, entries.new_ones(num_nodes)])
-    src, dst = edge_index
-    degree = entries.new_zeros(num_nodes).index_add(0, dst, entries)
+        weight = None if weight is None else torch.cat([weight, weight.new_ones(num_nodes)])
+    near = adjacency(edge_index, num_nodes, weight)
+    degree = near.weight.new_zeros(num_nodes).index_add(0, near.row, near.weight)
     some = degree.where(degree > 0, torch.inf)  # 1 / inf = 0
     if how == "sym":
         scale = some.rsqrt()
-        entries = scale[src] * entries * scale[dst]
+        entries = scale[near.row] * near.weight * scale[near.col]
     else:
-        entries = entries / some[dst]
-    return adjacency(edge_index, num_nodes, entries)
+        entries = near.weight / some[near.row]
+    return Adjacency(near.crow, near.col, entries, near.order)
 
 
 def powers(near: Adjacency, x: Float[Tensor, "n d"], depth: int) -> list[Float[Tensor, "n d"]]:
