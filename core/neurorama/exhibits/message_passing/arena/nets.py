@@ -103,8 +103,37 @@ class MLP(nn.Module):
         drop = nn.Dropout(dropout)
         self.net = nn.Sequential(drop, nn.Linear(features, hidden), nn.ReLU(), drop, nn.Linear(hidden, classes))
 
+    def hidden(self, task: Wired) -> list[Tensor]:
+        """States after each layer; the last are the logits."""
+        h = self.net[:3](task.x)
+        return [h, self.net[3:](h)]
+
     def forward(self, task: Wired) -> Tensor:
         return self.net(task.x)
+
+
+class APPNP(nn.Module):
+    """Transform once, then walk with restarts: Gasteiger et al. (2019, https://arxiv.org/abs/1810.05997).
+
+    Wired -> (n, c). H' = (1 - restart) A H + restart H_0, `hops` times, A with self-loops and symmetrically normalised.
+    """
+
+    def __init__(
+        self, features: int, hidden: int, classes: int, hops: int = 10, restart: float = 0.1, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.mlp, self.hops, self.restart = MLP(features, hidden, classes, dropout), hops, restart
+
+    def hidden(self, task: Wired) -> list[Tensor]:
+        """States after each hop; the last are the logits."""
+        start = self.mlp(task)
+        states = [start]
+        for _ in range(self.hops):
+            states.append((1 - self.restart) * (task.near @ states[-1]) + self.restart * start)
+        return states[1:]
+
+    def forward(self, task: Wired) -> Tensor:
+        return self.hidden(task)[-1]
 
 
 class _Carried(nn.Module):
