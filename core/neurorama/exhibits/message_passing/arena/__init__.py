@@ -7,6 +7,7 @@ from .distance import DISTANCE as DISTANCE
 from .distance import DistanceTask as DistanceTask
 from .graphs import GRAPHS as GRAPHS
 from .graphs import GraphTask as GraphTask
+from .nets import APPNP as APPNP
 from .nets import GCN as GCN
 from .nets import GIN as GIN
 from .nets import MLP as MLP

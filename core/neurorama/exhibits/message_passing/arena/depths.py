@@ -16,8 +16,8 @@ HIDDEN = 16
 
 
 class DepthMap:
-    """A network for each of four times four depths, from 2 (or less) to `depth`: so many averages without weights, then so many
-    transformations. All are trained in step, on the labelled nodes.
+    """A network for each of four times four depths, from 2 (or less) to `depth`: so many averages without weights,
+    then so many transformations. All are trained in step, on the labelled nodes.
 
     Args:
         steps: of training at most.

@@ -2,7 +2,9 @@
 
 A system is an `nn.Module` that maps a `NodeTask` to logits (n, c). It may bring its own `lr` and `weight_decay`, and it
 may have `hidden(task) -> list[Tensor]`, the states of the nodes after each of its layers (or hops), (n, d) each, in
-the mode (training or evaluation) that it is in; from them comes the curve "energy by layer".
+the mode (training or evaluation) that it is in; from them comes the curve "energy by layer". Where it is not trained by
+cross-entropy on the labelled nodes, `objective(task) -> Tensor` is the loss of the next step instead; it sees the
+labels of `task.train` only.
 """
 
 from __future__ import annotations
@@ -148,6 +150,8 @@ class NodeClassification(Arena[nn.Module, NodeTask]):
     def train(self, system: nn.Module, data: NodeTask, steps: int) -> Iterator[float]:
         def loss() -> Tensor:
             system.train()
+            if hasattr(system, "objective"):
+                return system.objective(data)  # type: ignore[operator]
             return nn.functional.cross_entropy(system(data)[data.train], data.y[data.train])
 
         lr, decay = getattr(system, "lr", 0.01), getattr(system, "weight_decay", 5e-4)
