@@ -48,37 +48,36 @@ class Adjacency:
     def num_nodes(self) -> int:
         return self.crow.numel() - 1
 
-    @cached_property
+    @property
     def row(self) -> Int[Tensor, " m"]:
         """(m,) the row of each entry."""
-        return torch.repeat_interleave(torch.arange(self.num_nodes, device=self.crow.device), self.crow.diff())
+        return self._pattern.row
+
+    @cached_property
+    def _pattern(self) -> "_Pattern":
+        return _Pattern(self.crow, self.col)
 
     @cached_property
     def _csr(self) -> Tensor:
-        return _matrix(self.crow, self.col, self.weight.detach())
-
-    @cached_property
-    def _turned(self) -> tuple[Tensor, Tensor, Tensor]:
-        """(crow, col, turn): the pattern of the transpose; `turn` says which entry each of its entries is."""
-        turn = torch.argsort(self.col, stable=True)
-        return _starts(self.col, self.num_nodes), self.row[turn], turn
+        return self._pattern.filled(self.weight.detach())
 
     @cached_property
     def _csr_transpose(self) -> Tensor:
-        crow, col, turn = self._turned
-        return _matrix(crow, col, self.weight.detach()[turn])
+        pattern, turn = self._pattern.turned
+        return pattern.filled(self.weight.detach()[turn])
 
     def reweighted(self, weight: Float[Tensor, " m"]) -> "Adjacency":
-        """The same pattern with other entries, which may want a gradient; the pattern's work is reused."""
+        """The same pattern with other entries, which may want a gradient; the pattern's work is done once for all."""
         other = Adjacency(self.crow, self.col, weight, self.order)
-        for name in ("row", "_turned"):
-            other.__dict__[name] = getattr(self, name)
+        other.__dict__["_pattern"] = self._pattern
         return other
 
     def transposed(self) -> "Adjacency":
         """Entry [i, j] becomes [j, i]: sums over receivers in place of senders."""
-        crow, col, turn = self._turned
-        return Adjacency(crow, col, self.weight[turn], self.order[turn])
+        pattern, turn = self._pattern.turned
+        other = Adjacency(pattern.crow, pattern.col, self.weight[turn], self.order[turn])
+        other.__dict__["_pattern"] = pattern
+        return other
 
     def dense(self) -> Float[Tensor, "n n"]:
         """The matrix written out, for tests and small spectra."""
@@ -96,6 +95,35 @@ class Adjacency:
     def sampled(self, left: Float[Tensor, "n d"], right: Float[Tensor, "n d"]) -> Float[Tensor, " m"]:
         """`left @ right.T` at the entries of the pattern, whatever `weight` is; with gradients to both."""
         return _Sampled.apply(left, right, self)  # type: ignore[return-value]
+
+
+class _Pattern:
+    """Where a matrix has entries, and what is worked out from that when it is first wanted."""
+
+    def __init__(self, crow: Tensor, col: Tensor) -> None:
+        self.crow, self.col = crow, col
+
+    @cached_property
+    def row(self) -> Tensor:
+        return torch.repeat_interleave(torch.arange(len(self.crow) - 1, device=self.crow.device), self.crow.diff())
+
+    @cached_property
+    def turned(self) -> "tuple[_Pattern, Tensor]":
+        """The pattern of the transpose, and (m,) which entry each of its entries is."""
+        turn = torch.argsort(self.col, stable=True)
+        return _Pattern(_starts(self.col, len(self.crow) - 1), self.row[turn]), turn
+
+    @cached_property
+    def _narrow(self) -> tuple[Tensor, Tensor]:
+        """(crow, col) in half as many bytes where that holds them, for a product is bound by what it reads."""
+        dtype = torch.int32 if self.col.numel() < 2**31 else torch.int64
+        return self.crow.to(dtype), self.col.to(dtype)
+
+    def filled(self, entries: Tensor) -> Tensor:
+        """(n, n) sparse CSR."""
+        crow, col = self._narrow
+        n = len(crow) - 1
+        return torch.sparse_csr_tensor(crow, col, entries, (n, n), check_invariants=False)
 
 
 class _Product(torch.autograd.Function):
@@ -140,13 +168,8 @@ def _at_entries(matrix: Adjacency, left: Tensor, right: Tensor) -> Tensor:
     """`left @ right.T` where `matrix` has entries. (n, d), (n, d) -> (m,)"""
     if matrix.col.numel() > matrix.num_nodes**2:  # more edges than pairs: torch's product would drop some
         return (left[matrix.row] * right[matrix.col]).sum(-1)
-    out = _matrix(matrix.crow, matrix.col, left.new_zeros(matrix.col.numel()))
+    out = matrix._pattern.filled(left.new_zeros(matrix.col.numel()))
     return torch.sparse.sampled_addmm(out, left, right.t(), out=out).values()
-
-
-def _matrix(crow: Tensor, col: Tensor, weight: Tensor) -> Tensor:
-    n = crow.numel() - 1
-    return torch.sparse_csr_tensor(crow, col, weight, (n, n), check_invariants=False)
 
 
 def _starts(row: Tensor, num_nodes: int) -> Tensor:

@@ -134,7 +134,7 @@ def test_reweighted_keeps_the_work_on_the_pattern() -> None:
     pattern = adjacency(ring(), 6)
     other = pattern.reweighted(torch.full((12,), 2.0))
     assert other.row is pattern.row
-    assert other._turned is pattern._turned
+    assert other._pattern.turned is pattern._pattern.turned
     torch.testing.assert_close(other.dense(), 2 * pattern.dense())
 
 
