@@ -60,12 +60,19 @@ def test_a_kernel_imports_nothing_of_neurorama_but_kernels(file: Path) -> None:
     assert inside(of(file), "neurorama") <= inside(of(file), "neurorama.kernels")
 
 
-EXHIBITS = sorted(file for file in (CORE / "exhibits").glob("*/*.py") if file.stem != "__init__")
+EXHIBITS = sorted(file for file in (CORE / "exhibits").glob("*/*.py") if file.stem not in ("__init__", "arena"))
+ARENAS = sorted([*(CORE / "exhibits").glob("*/arena.py"), *(CORE / "exhibits").glob("*/arena/*.py")])
 
 
 @pytest.mark.parametrize("file", EXHIBITS, ids=name)
 def test_an_exhibit_takes_public_names_kernels_data_and_its_arena(file: Path) -> None:
     assert list(exhibit_faults(ast.parse(file.read_text(encoding="utf-8")))) == []
+
+
+@pytest.mark.parametrize("file", ARENAS, ids=name)
+def test_an_arena_takes_the_same_and_other_arenas_but_no_exhibit(file: Path) -> None:
+    of = "part" if file.parent.name == "arena" else "arena"
+    assert list(exhibit_faults(ast.parse(file.read_text(encoding="utf-8")), of)) == []
 
 
 @pytest.mark.parametrize("file", sorted((CORE / "stage").rglob("*.py")), ids=name)

@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
-from pydantic import Field, create_model
 from pydantic.fields import FieldInfo
 
 from neurorama import Arena, Exhibit, Params, data
@@ -24,13 +23,8 @@ _MOST_STEPS = 400  # a slider with more positions than this cannot be hit; numbe
 
 @cache
 def of_league(ring: Arena[Any, Any]) -> type[Params]:
-    """What a league of this arena can be run with, as knobs."""
-    return create_model(
-        "League",
-        __base__=Params,
-        source=(str, ring.choose()),
-        steps=(int, Field(ring.steps, ge=1, le=2000, description="the training budget of every system")),
-    )
+    """What a league of this arena can be run with, as knobs; one class for each arena, so that values compare."""
+    return ring.settings()
 
 
 def groups(params: type[Params]) -> tuple[list[str], list[str]]:

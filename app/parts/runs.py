@@ -79,14 +79,13 @@ def of_exhibit(key: str, params: Params, again: bool) -> Job:
     return found
 
 
-def of_league(name: str, params: Params, again: bool) -> Job:
-    """A league, as `of_exhibit`; leagues live in the memory of the server."""
-    found = None if again else known((name, params))
+def of_league(name: str, params: Params, entries: Sequence[str], again: bool) -> Job:
+    """A league of some entries, as `of_exhibit`; leagues live in the memory of the server."""
+    found = None if again else known((name, params, entries))
     if found is None:
         people.spend("runs")
-        knobs = params.model_dump()
-        made = pool().league(name, knobs["source"], knobs["seed"], knobs["steps"], owner=people.name())
-        return keep((name, params), made)
+        made = pool().league(name, params.model_dump(), entries, owner=people.name())
+        return keep((name, params, entries), made)
     return found
 
 

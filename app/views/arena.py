@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
-from neurorama import Frame, InputError, catalogue, data
-from neurorama.trace import split
+from neurorama import Curve, InputError, Params, catalogue, data
+from neurorama.runner import standings
 from parts import address, knobs, marks, runs, show
 from parts.words import label, plain
+
+FEW = 3  # entries that take part beside the baselines, unless the visitor chooses others
+MOST = 9  # pictures of more do not fit a page
 
 
 def page() -> None:
@@ -26,24 +30,29 @@ def page() -> None:
             ring, keys = catalogue.arena(name)
     settings = knobs.of_league(ring)
     params, complaints = address.read(
-        settings, {name: text for name, text in st.query_params.items() if name != "arena"}
+        settings, {name: text for name, text in st.query_params.items() if name not in ("arena", "only")}
     )
-    for complaint in complaints:
+    chosen, unknown = entrants(keys)
+    for complaint in [*complaints, *unknown]:
         address.complain(complaint)
-    drawn, job = runs.on_stage(name, params, lambda again: runs.of_league(name, params, again))
+    asked = params, chosen
+    drawn, job = runs.on_stage(name, asked, lambda again: runs.of_league(name, params, chosen, again))
+    source = params.model_dump()["source"]
     st.markdown(
         f"**{plain(ring.title)}.** Every system on the same data, with the same split and the same budget of training. "
-        f"The score is {plain(ring.metric)}; higher is better."
+        f"The score is {plain(ring.meaning(source))}; higher is better."
     )
     left, right = st.columns([1, 4.1], gap="medium")
     with left, st.container(key="knobs"):
         marks.group("League")
         choose(names, name)
-        for knob in settings.model_fields:
-            knobs.widget({"arena": name}, params, knob, data.own())
+        invite(name, keys, chosen, params)
+        for knob in [*(knob for knob in settings.model_fields if knob != "seed"), "seed"]:
+            knobs.widget(subject(name, keys, chosen), params, knob, data.own())
         with st.container(key="run"):
             st.button(
                 "Run the league",
+                key="run-league",
                 type="primary",
                 icon=":material/play_arrow:",
                 on_click=runs.run_again,
@@ -51,39 +60,78 @@ def page() -> None:
                 width="stretch",
             )
     with right, st.container(key="stage", border=True):
-        if drawn != params:
+        if drawn != asked:
             st.info("The settings have changed since this league. Run it to see theirs.", icon=":material/tune:")
-        captions = {ring.metric: "On what was held out; higher is better.", "loss": "What training pulls down."}
-        method = catalogue.load(keys[0]).paper.name  # blue; the first baseline after it is grey
-        show.player(job, show.Poster(captions, (method,)))
+        captions = dict(ring.views)
+        captions.setdefault(ring.metric, "On what was held out; higher is better.")
+        captions.setdefault("loss", "What training pulls down.")
+        method = tuple(catalogue.row(key).name for key in drawn[1][:1])  # blue; the first baseline after it is grey
+        show.player(job, show.Poster(captions, method))
         if job.frames and not job.running:
-            standings(job.frames[-1], ring.metric)
+            table(standings(job.frames, ring.metric), ring.metric)
     marks.group("In this arena")
     for key in keys:
         marks.link(catalogue.row(key))
 
 
-def standings(last: Frame, metric: str) -> None:
-    """The final table, best first."""
-    scores = {split(name)[1]: value for name, value in last.values.items() if split(name)[0] == metric}
-    losses = {split(name)[1]: value for name, value in last.values.items() if split(name)[0] == "loss"}
-    order = sorted(scores, key=lambda arm: -scores[arm])
-    st.dataframe(
-        {
-            "place": [1 + sum(scores[other] > scores[arm] for other in order) for arm in order],
-            "system": order,
-            metric: [scores[arm] for arm in order],
-            "last loss": [losses.get(arm) for arm in order],
-        },
-        hide_index=True,
-        column_config={
-            "place": st.column_config.NumberColumn(width="small"),
-            metric: st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.3f")
-            if all(0 <= score <= 1 for score in scores.values())
-            else st.column_config.NumberColumn(format="%.4g"),
-            "last loss": st.column_config.NumberColumn(format="%.3g"),
-        },
+def entrants(keys: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
+    """The entries that the address names, the first few where it names none; and what is wrong with it."""
+    slugs = {catalogue.row(key).slug: key for key in keys}
+    asked = st.query_params.get("only")
+    if asked is None:
+        return keys[:FEW], []
+    words = [word for word in asked.split(",") if word]
+    unknown = [address.told(f"no entry of this arena is called {word!r}") for word in words if word not in slugs]
+    return tuple(key for slug, key in slugs.items() if slug in words)[:MOST], unknown
+
+
+def subject(name: str, keys: tuple[str, ...], chosen: tuple[str, ...]) -> dict[str, str]:
+    """What the address is about: the arena, and who takes part where that is not the first few."""
+    few = {} if chosen == keys[:FEW] else {"only": ",".join(catalogue.row(key).slug for key in chosen)}
+    return {"arena": name, **few}
+
+
+def invite(name: str, keys: tuple[str, ...], chosen: tuple[str, ...], params: Params) -> None:
+    """Which entries take part."""
+    slot = f"{name}:only"
+    st.session_state[slot] = list(chosen)
+
+    def changed() -> None:
+        now = tuple(key for key in keys if key in st.session_state[slot])
+        st.query_params.from_dict(address.write(subject(name, keys, now), params))
+
+    st.multiselect(
+        "**systems**",
+        keys,
+        key=slot,
+        on_change=changed,
+        max_selections=MOST,
+        help="The plain baselines always take part.",
+        format_func=lambda key: catalogue.row(key).name,
+        placeholder="Only the baselines",
     )
+
+
+def table(found: dict[str, dict[str, float | Curve]], metric: str) -> None:
+    """How the league ended, best first: every number, and the curves as small pictures."""
+    scores = [row[metric] for row in found.values()]
+    series = dict.fromkeys(name for row in found.values() for name in row)
+    columns: dict[str, list[object]] = {
+        "place": [1 + sum(other > score for other in scores) for score in scores],
+        "system": list(found),
+    }
+    looks: dict[str, object] = {"place": st.column_config.NumberColumn(width="small")}
+    for name in series:
+        values = [row.get(name) for row in found.values()]
+        if any(isinstance(value, Curve) for value in values):
+            columns[name] = [None if value is None else np.asarray(value.y).tolist() for value in values]
+            looks[name] = st.column_config.LineChartColumn()
+        else:
+            columns[name] = values
+            looks[name] = st.column_config.NumberColumn(format="%.4g")
+    if all(0 <= score <= 1 for score in scores):
+        looks[metric] = st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.3f")
+    st.dataframe(columns, hide_index=True, column_config=looks)
 
 
 def choose(names: tuple[str, ...], name: str) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .exhibit import Entry as Entry
     from .exhibit import Exhibit as Exhibit
     from .exhibit import Preset as Preset
+    from .exhibit import Result as Result
     from .jobs import Job as Job
     from .jobs import submit as submit
     from .jobs import sweep as sweep
@@ -48,7 +49,7 @@ _NAMES = {
     "arena": "Arena descend",
     "check": "faults",
     "errors": "InputError",
-    "exhibit": "Claim Entry Exhibit Preset",
+    "exhibit": "Claim Entry Exhibit Preset Result",
     "jobs": "Job submit sweep",
     "page": "export_html",
     "paper": "Paper Params",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, final
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 from .device import random_state, set_random_state
-from .trace import Frame, Run
+from .paper import Params
+from .trace import Frame, Run, Value
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,6 +29,10 @@ class Arena(ABC, Generic[S, D]):
         sources: names of the data it can be fought on, the first one embedded in the package.
         own: whether a user's own graph (`mine/...`) is accepted.
         steps: the training budget of a league.
+        knobs: what all systems of a league have in common beside data and budget, such as their depth. A league
+            hands each of its fields to `data` and `baselines`, where they have a parameter of that name, and to each
+            entry whose own knobs have one of that name (or of the name that its `Entry.takes` gives).
+        views: series -> caption of what `look` shows, in reading order.
     """
 
     title: ClassVar[str]
@@ -34,6 +40,8 @@ class Arena(ABC, Generic[S, D]):
     sources: ClassVar[tuple[str, ...]]
     own: ClassVar[bool] = False
     steps: ClassVar[int] = 100
+    knobs: ClassVar[type[Params]] = Params
+    views: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def data(self, source: str, seed: int) -> D:
@@ -51,6 +59,20 @@ class Arena(ABC, Generic[S, D]):
     def score(self, system: S, data: D) -> float:
         """The `metric` of `system` on the held-out part; higher is better."""
 
+    def look(self, arm: str, system: S, data: D) -> Mapping[str, Value]:
+        """What every system of this arena shows at a moment of its training, as `SERIES/ARM`; nothing by default."""
+        return {}
+
+    def meaning(self, source: str) -> str:
+        """What the score is on `source`, in words that go on from "the score is"."""
+        return self.metric
+
+    @final
+    def settings(self) -> type[Params]:
+        """What a league can be run with: the arena's own knobs, the data, and the budget."""
+        steps = Field(self.steps, ge=1, le=2000, description="the training budget of every system")
+        return create_model("League", __base__=self.knobs, source=(str, self.choose()), steps=(int, steps))
+
     @final
     def choose(self, default: str = "") -> Any:
         """The `source` knob of an exhibit of this arena, for a `Params` class."""
@@ -61,17 +83,27 @@ class Arena(ABC, Generic[S, D]):
         )
 
     @final
-    def meet(self, systems: Mapping[str, S], data: D, steps: int, every: int = 1) -> Run:
+    def meet(
+        self, systems: Mapping[str, S], data: D, steps: int, every: int = 1, spent: Mapping[str, float] | None = None
+    ) -> Run:
         """Trains all systems in lockstep: same data, same budget, one frame every `every` steps.
 
         Each system draws its random numbers from its own stream, so that it learns the same
         whoever else is in the field. Frames hold `loss/NAME` (from the first step on) and
         `METRIC/NAME`; the first frame, step 0, is before training.
+
+        Args:
+            spent: CPU seconds that the making of each system took. Then frames also hold `seconds/NAME`, those and the
+                ones of its training so far; they are never twice the same, so that a run whose trace is to be
+                repeated leaves them out.
         """
         import torch
 
+        clock = dict(spent or {})
+
         def scores() -> dict[str, float]:
-            return {f"{self.metric}/{name}": float(self.score(system, data)) for name, system in systems.items()}
+            found = {f"{self.metric}/{name}": float(self.score(system, data)) for name, system in systems.items()}
+            return {**found, **{f"seconds/{name}": seconds for name, seconds in clock.items()}}
 
         where = torch.get_default_device().type
         streams = dict.fromkeys(systems, random_state(where))
@@ -81,7 +113,10 @@ class Arena(ABC, Generic[S, D]):
             losses: dict[str, float] = {}
             for name, losses_of in training.items():
                 set_random_state(where, streams[name])
+                begin = time.thread_time()
                 losses[f"loss/{name}"] = float(next(losses_of))
+                if name in clock:
+                    clock[name] += time.thread_time() - begin
                 streams[name] = random_state(where)
             if step % every == 0 or step == steps:
                 yield Frame(step, steps, {**losses, **scores()})

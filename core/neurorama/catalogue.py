@@ -329,7 +329,10 @@ def related(key: str) -> Relations:
 
 @cache
 def _entries() -> dict[str, tuple[str, ...]]:
-    """Arena -> keys of its entries, read from the files: `entry=Entry(NODES, ...)` in area `a` is arena `a/nodes`."""
+    """Arena -> keys of its entries, read from the files: `entry=Entry(NODES, ...)` in area `a` is arena `a/nodes`.
+
+    Where the arena of area `a` takes NODES from that of area `b`, it is `b/nodes`: one league for both.
+    """
     found: dict[str, list[str]] = {}
     for paper in built():
         try:
@@ -344,8 +347,27 @@ def _entries() -> dict[str, tuple[str, ...]]:
                 and node.args
                 and isinstance(node.args[0], ast.Name)
             ):
-                found.setdefault(f"{paper.area}/{node.args[0].id.lower()}", []).append(paper.key)
+                constant = node.args[0].id
+                home = _taken_from(paper.area).get(constant, f"{paper.area}/{constant}")
+                found.setdefault(home.lower(), []).append(paper.key)
     return {name: tuple(keys) for name, keys in found.items()}
+
+
+@cache
+def _taken_from(area: str) -> dict[str, str]:
+    """What an area's arena takes from those of others: NODES -> `message_passing/NODES`."""
+    folder = _HERE / "exhibits" / area
+    found: dict[str, str] = {}
+    for file in (folder / "arena.py", folder / "arena" / "__init__.py"):
+        try:
+            body = syntax(file).body if file.is_file() else []
+        except SyntaxError:  # as with an exhibit: only what stands on it is broken
+            continue
+        for node in body:
+            if isinstance(node, ast.ImportFrom) and node.level > 1 and (node.module or "").endswith(".arena"):
+                home = (node.module or "").removesuffix(".arena")
+                found.update({alias.asname or alias.name: f"{home}/{alias.name}" for alias in node.names})
+    return found
 
 
 def arenas() -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from itertools import islice, pairwise
@@ -90,8 +91,15 @@ def _file(row: catalogue.Row) -> Iterator[str]:
     yield from imports(tree)
 
 
-def imports(tree: ast.Module) -> Iterator[str]:
-    """The imports by which an exhibit reaches where it must not."""
+# What may be taken by a relative import: by an exhibit, by an area's `arena.py`, by a file of an `arena` folder.
+_NEAR = {"exhibit": r"\.arena", "arena": r"\.\.\w+\.arena", "part": r"\.\w+|\.\.\.\w+\.arena"}
+
+
+def imports(tree: ast.Module, of: Literal["exhibit", "arena", "part"] = "exhibit") -> Iterator[str]:
+    """The imports by which an exhibit reaches where it must not, or an arena, or a part of one that is a folder.
+
+    An exhibit takes from its own area's arena, an arena also from that of another area.
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -104,7 +112,7 @@ def imports(tree: ast.Module) -> Iterator[str]:
         for name in dict.fromkeys(names):
             top, _, rest = name.partition(".")
             if name.startswith("."):
-                if name.lstrip(".").partition(".")[0] != "arena" or name.startswith(".."):
+                if not re.fullmatch(rf"({_NEAR[of]})(\.\w+)*", name):
                     yield f"line {node.lineno} imports {name}; of its own area an exhibit takes only `.arena`"
             elif top == "neurorama" and rest.partition(".")[0] not in _OPEN:
                 yield f"line {node.lineno} imports {name}; an exhibit takes public names, kernels and data only"
@@ -144,6 +152,7 @@ def _card(exhibit: Exhibit[Any]) -> Iterator[str]:
     for name in ("statement", "unit"):
         if not getattr(exhibit.claim, name).strip():
             yield f"the claim has no {name}"
+    yield from _common(exhibit)
     if exhibit.claim.seeds < 5:
         yield f"the claim is judged over {exhibit.claim.seeds} seeds; 5 is the least"
     if not exhibit.departs.strip():
@@ -162,6 +171,19 @@ def _knob(name: str, knob: FieldInfo) -> Iterator[str]:
                 yield f"the knob {name!r} has no {bound}=... bound"
     elif not (kind is str and isinstance(knob.json_schema_extra, dict) and "sources" in knob.json_schema_extra):
         yield f"the knob {name!r} is a {kind}; a knob is int, float, bool, Literal[...] or an arena's source"
+
+
+def _common(exhibit: Exhibit[Any]) -> Iterator[str]:
+    """A league must be able to hand over each of its common knobs at both ends of its range."""
+    if exhibit.entry is None:
+        return
+    for name, bounds in exhibit.entry.arena.knobs.model_json_schema()["properties"].items():
+        own = exhibit.entry.takes.get(name, name)
+        if own in exhibit.params.model_fields:
+            for end in {bounds[end] for end in ("minimum", "maximum") if end in bounds}:
+                parsed = _parsed(exhibit, {own: end}, f"the common knob {name!r} of its arena")
+                if isinstance(parsed, str):
+                    yield parsed
 
 
 def _parsed(exhibit: Exhibit[Any], knobs: Mapping[str, Any], what: str) -> Params | str:

@@ -21,7 +21,7 @@ from .screen import Json, number, print_json, print_table
 
 if TYPE_CHECKING:
     from .runner import Verdict
-    from .trace import Frame
+    from .trace import Curve, Frame
 
 UsageError = typer.BadParameter.__mro__[1]  # typer brings its own Click or takes the installed one, by version
 SIGN = {"supported": "✓", "refuted": "✗", "undecided": "~"}
@@ -392,26 +392,67 @@ def sweep(
 @app.command()
 def league(
     arena: Annotated[str, typer.Argument(help="area/arena, e.g. message_passing/nodes.")],
+    settings: Set = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="NAME", help="An entry that takes part; may be repeated.", show_default="all"),
+    ] = None,
     source: Source = "",
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same league.")] = 0,
+    seed: Seed = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Training budget.", show_default="the arena's own")] = None,
     as_json: Json = False,
 ) -> None:
-    """Trains all systems of an arena side by side."""
+    """Trains the systems of an arena side by side; its own knobs are turned for all of them by --set."""
     from .runner import league as league_
+    from .runner import standings
+    from .trace import Curve
 
-    metric = catalogue.arena(arena)[0].metric
+    ring = catalogue.arena(arena)[0]
+    budget = {} if steps is None else {"steps": steps}
+    knobs = ring.settings().parse({**_knobs(settings, seed, source), **budget}).model_dump()
     frames = []
     with _progress(arena) as progress:
-        for frame in league_(arena, source, seed, steps or 0):
+        for frame in league_(arena, knobs=knobs, only=only):
             frames.append(frame)
             progress(frame.step, frame.of)
-    scores = {name.partition("/")[2]: score for name, score in _final(frames).items() if name.startswith(f"{metric}/")}
-    table = sorted(scores.items(), key=lambda item: -item[1])
+    table = standings(frames, ring.metric)
     if as_json:
-        print_json({"arena": arena, "metric": metric, "seed": seed, "steps": frames[-1].of, "scores": dict(table)})
+        print_json(
+            {
+                "arena": arena,
+                "metric": ring.metric,
+                "meaning": ring.meaning(knobs["source"]),
+                **knobs,
+                "scores": {name: row[ring.metric] for name, row in table.items()},
+                "systems": {name: {series: _plain(row[series]) for series in row} for name, row in table.items()},
+            }
+        )
         return
-    print_table([("system", metric), *((name, number(score)) for name, score in table)])
+    rows = list(table.items())
+    numbers = dict.fromkeys(name for _, row in rows for name, value in row.items() if not isinstance(value, Curve))
+    cells = [(name, *(number(row[one]) if one in row else "" for one in numbers)) for name, row in rows]  # type: ignore[arg-type]
+    print_table([("system", *numbers), *cells])
+    for series in dict.fromkeys(name for _, row in rows for name in row if name not in numbers):
+        typer.echo()
+        print_table(_curves(series, {name: row[series] for name, row in rows if series in row}))  # type: ignore[misc]
+
+
+def _plain(value: float | Curve) -> Any:
+    """A number or a curve as JSON has it."""
+    if isinstance(value, int | float):
+        return value
+    return {"x": value.x.tolist(), "y": value.y.tolist()}  # type: ignore[union-attr]
+
+
+def _curves(title: str, curves: Mapping[str, Curve]) -> Iterator[tuple[str, ...]]:
+    """A table of curves: a row each, with its values at places 0, 1, 2, 4, 8, ... of the longest one, and its last."""
+    read = {name: _plain(curve) for name, curve in curves.items()}
+    points = {name: dict(zip(map(number, curve["x"]), map(number, curve["y"]))) for name, curve in read.items()}
+    longest = list(max(points.values(), key=len))
+    places = [longest[i] for i in (0, *(2**k for k in range(len(longest).bit_length()))) if i < len(longest)]
+    yield f"{title}, at", *places, "last"
+    for name, row in points.items():
+        yield name, *(row.get(at, "") for at in places), [*row.values()][-1]
 
 
 @app.command()

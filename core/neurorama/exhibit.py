@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from .paper import Paper, Params
@@ -45,11 +45,35 @@ class Preset:
 
 
 @dataclass(frozen=True)
+class Result:
+    """A figure from the paper's own table on data that can be had, with the settings that should give it here.
+
+    Args:
+        source: the data by name, e.g. "cora".
+        says: the paper's figure, in per cent where its metric is a share.
+        spread: the standard deviation that the paper states, or 0 where it states none.
+        knobs: the paper's settings on this data; `source` and `seed` are filled in.
+        runs: how many seeds, or how many of the given splits, the protocol has.
+    """
+
+    source: str
+    says: float
+    spread: float = 0.0
+    knobs: Mapping[str, Any] = field(default_factory=dict)
+    runs: int = 10
+
+
+@dataclass(frozen=True)
 class Entry(Generic[P]):
-    """How a system enters its area's arena: `build(params, data)` gives a system that the arena trains."""
+    """How a system enters its area's arena: `build(params, data)` gives a system that the arena trains.
+
+    `takes` names the own knob that a common knob of the arena turns, where the two are not called the same:
+    `{"depth": "hops"}`.
+    """
 
     arena: Arena[Any, Any]
     build: Callable[[P, Any], Any]
+    takes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,6 +93,7 @@ class Exhibit(Generic[P]):
         departs: what the miniature leaves out or does otherwise, in plain sentences.
         time: what a step is, the name of the time axis.
         entry: how the system enters its arena, where there is one it fits.
+        results: figures of the paper's own tables, to be run again by `neurorama table`.
     """
 
     paper: Paper
@@ -82,3 +107,4 @@ class Exhibit(Generic[P]):
     departs: str
     time: str = "training step"
     entry: Entry[P] | None = None
+    results: tuple[Result, ...] = ()

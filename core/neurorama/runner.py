@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from . import catalogue, device
-from .errors import InputError
+from .errors import InputError, nearest
 from .exhibit import Exhibit
-from .paper import Params, check_source
-from .trace import Frame, Run, Trace
+from .paper import Params
+from .trace import Curve, Frame, Run, Trace, split
+
+if TYPE_CHECKING:
+    from .arena import Arena
 
 Key = str | Exhibit[Any]  # `area/slug`, a slug, or an exhibit that is being written
 Knobs = Params | Mapping[str, Any] | None
@@ -239,32 +243,89 @@ def judge(
     return verdict(key, params, results)
 
 
-def league(arena: str, source: str = "", seed: int = 0, steps: int = 0, where: str = "") -> Run:
-    """All entries of one arena and its plain baselines, in lockstep on the same data and budget.
+def league(
+    arena: str,
+    source: str = "",
+    seed: int = 0,
+    steps: int = 0,
+    knobs: Mapping[str, Any] | None = None,
+    only: Sequence[str] | None = None,
+    where: str = "",
+) -> Run:
+    """The entries of one arena and its plain baselines, in lockstep on the same data and budget.
+
+    Some 40 frames hold the score, the loss and the arena's look of each system, the CPU seconds that making and
+    training it took (`seconds/NAME`), and the first one how many trainable numbers it has (`parameters/NAME`).
 
     Args:
         arena: `area/name`, e.g. `message_passing/nodes`.
         source: data by name; the arena's first one otherwise.
         steps: the budget; the arena's own otherwise.
+        knobs: values for the arena's common knobs, e.g. `{"depth": 32}`.
+        only: names, slugs or keys of the entries that take part; all of them by default. The baselines always do.
         where: the device; `NEURORAMA_DEVICE` or the CPU otherwise.
 
     Raises:
-        InputError: unknown arena or source.
+        InputError: unknown arena, source, knob or entry, or a value out of bounds.
     """
     ring, keys = catalogue.arena(arena)
-    source = source or ring.sources[0]
-    check_source(source, ring.sources, ring.own)
+    asked = {name: value for name, value in (("source", source), ("steps", steps)) if value}
+    settings = ring.settings().parse({"seed": seed, **asked, **(knobs or {})})
+    chosen = keys if only is None else among(keys, only)
+    return isolated(settings.seed, lambda: _league(ring, chosen, settings.model_dump()), where)
 
-    def start() -> Run:
-        import torch
 
-        data = ring.data(source, seed)
-        systems = dict(ring.baselines(data))
-        for key in keys:
-            exhibit = catalogue.load(key)
-            assert exhibit.entry is not None
-            torch.manual_seed(seed)
-            systems[exhibit.paper.name] = exhibit.entry.build(exhibit.params.parse({"seed": seed}), data)
-        return ring.meet(systems, data, steps or ring.steps)
+def among(keys: Sequence[str], names: Sequence[str]) -> list[str]:
+    """The entries that `names` mean, in their order."""
+    known = {name: key for key in keys for name in (key, catalogue.row(key).slug, catalogue.row(key).name)}
+    for name in names:
+        if name not in known:
+            raise InputError(f"no entry of this arena is called {name!r}; {nearest(name, known)}")
+    return list(dict.fromkeys(known[name] for name in names))
 
-    return isolated(seed, start, where)
+
+def _league(ring: Arena[Any, Any], keys: Sequence[str], settings: Mapping[str, Any]) -> Run:
+    import torch
+
+    seed, steps = settings["seed"], settings["steps"]
+    data = ring.data(**_taken(ring.data, settings))
+    systems = dict(ring.baselines(data, **_taken(ring.baselines, settings)))
+    spent = dict.fromkeys(systems, 0.0)
+    torch.optim.Adam([torch.zeros(1)])  # the first optimiser of a process imports for two seconds: nobody's training
+    common = {name: value for name, value in settings.items() if name in ring.knobs.model_fields}
+    for key in keys:
+        exhibit = catalogue.load(key)
+        assert exhibit.entry is not None
+        own = {exhibit.entry.takes.get(name, name): value for name, value in common.items()}
+        params = exhibit.params.parse({name: own[name] for name in own if name in exhibit.params.model_fields})
+        torch.manual_seed(seed)
+        begin = time.thread_time()
+        systems[exhibit.paper.name] = exhibit.entry.build(params, data)
+        spent[exhibit.paper.name] = time.thread_time() - begin
+    sizes = {f"parameters/{name}": float(_size(system)) for name, system in systems.items()}
+    for frame in ring.meet(systems, data, steps, every=max(1, steps // 40), spent=spent):
+        for name, system in systems.items():
+            frame = frame.plus(ring.look(name, system, data))
+        yield frame.plus(sizes) if frame.step == 0 else frame
+
+
+def _taken(function: Callable[..., Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `settings` that `function` has a parameter for."""
+    return {name: settings[name] for name in inspect.signature(function).parameters if name in settings}
+
+
+def _size(system: Any) -> int:
+    """How many numbers of a system are trained."""
+    parameters = system.parameters() if hasattr(system, "parameters") else ()
+    return sum(one.numel() for one in parameters if one.requires_grad)
+
+
+def standings(frames: Iterable[Frame], metric: str) -> dict[str, dict[str, float | Curve]]:
+    """How a league ended: system -> series -> its last number or curve; the best system first, its metric in front."""
+    found: dict[str, dict[str, float | Curve]] = {}
+    for frame in frames:
+        for name, value in frame.values.items():
+            series, arm = split(name)
+            if arm and isinstance(value, int | float | Curve):
+                found.setdefault(arm, {metric: math.nan})[series] = value
+    return dict(sorted(found.items(), key=lambda item: -float(item[1][metric])))  # type: ignore[arg-type]

@@ -279,10 +279,24 @@ def test_a_league_runs_to_its_table() -> None:
     app = until_done(open_page("arena", arena=name, steps="8", seed="1"))
     ring, keys = catalogue.arena(name)
     table = app.dataframe[0].value
-    assert {catalogue.load(key).paper.name for key in keys} <= set(table["system"])
+    few = {catalogue.load(key).paper.name for key in keys[:3]}
+    assert set(table["system"]) == few | {"GCN", "GCN, 2 layers", "MLP"}
     assert list(table[ring.metric]) == sorted(table[ring.metric], reverse=True)
-    assert len(table) > len(keys)  # the plain baselines are in it
-    assert len(pictures(app)) == 2
+    assert {"seconds", "parameters", "energy by layer"} <= set(table.columns)
+    assert len(pictures(app)) == 2 * len(table) + len(ring.views) - 2  # graph and representation of each system
+
+
+def test_a_league_of_those_who_are_chosen_keeps_them_in_the_address() -> None:
+    name = catalogue.arena_of(DAGNN)
+    app = until_done(open_page("arena", arena=name, steps="2", depth="3", only="dagnn,nobody"))
+    assert plain("'nobody'") in app.warning[0].value
+    assert set(app.dataframe[0].value["system"]) == {"DAGNN", "GCN", "GCN, 2 layers", "MLP"}
+    app.multiselect[0].unselect(DAGNN).run()
+    assert one_value(app.query_params["only"]) == ""
+    assert one_value(app.query_params["depth"]) == "3"
+    assert "settings have changed" in checked(app).info[0].value
+    until_done(checked(button(app, "run-league").click().run()))
+    assert set(app.dataframe[0].value["system"]) == {"GCN", "GCN, 2 layers", "MLP"}
 
 
 def test_a_wrong_arena_and_a_wrong_source_are_told() -> None:

@@ -10,6 +10,7 @@ import torch
 
 from neurorama import bench
 from neurorama.bench import duel as duels
+from neurorama.bench import growth as growths
 from neurorama.bench import memory
 
 
@@ -36,6 +37,8 @@ WRONG = {
     "colour refinement, large graphs": lambda classes: [0, 1],
     "scan, with gradient": lambda out: out.roll(1, dims=2),
     "explainer": lambda masks: [mask.roll(1) for mask in masks],
+    "SGC, from graph to answer": lambda logits: logits.roll(1, dims=0),
+    "SGC in place of a GCN": lambda logits: logits.roll(1, dims=1),
 }
 
 
@@ -47,6 +50,36 @@ def test_a_wrong_answer_is_an_error(duel):
 
     with pytest.raises(RuntimeError, match="apart"):
         bench.fight(dataclasses.replace(duel, ours=wrong), quick=True)
+
+
+@pytest.mark.parametrize("growth", bench.GROWTHS, ids=lambda growth: growth.name)
+def test_what_grows_is_what_it_should_be_and_a_wrong_result_is_an_error(growth):
+    result = growths.grow(growth, quick=True, seconds=0.0)
+    assert 0 <= result.gap <= growth.allowed
+    assert len(result.seconds) == len(result.sizes) == len(growth.quick)
+    with pytest.raises(RuntimeError, match="from what it should be"):
+        growths.grow(dataclasses.replace(growth, call=lambda data: growth.call(data).roll(1, dims=0)), quick=True)
+
+
+def test_the_exponent_is_the_slope_of_the_logarithms_and_aims_can_be_missed(monkeypatch):
+    seconds = {1: 3.0, 2: 12.0, 4: 48.0}  # quadratic
+    clock = [0.0]
+
+    def call(edges):
+        clock[0] += seconds[edges]
+        return torch.ones(1)
+
+    monkeypatch.setattr(growths.time, "perf_counter", lambda: clock[0])
+    sizes = [{"edges": edges} for edges in seconds]
+    square = growths.Growth("g", lambda edges: edges, call, torch.ones, lambda a, b: 0.0, sizes, sizes, 0.0)
+    result = growths.grow(square, quick=True)
+    assert result.seconds == [3.0, 12.0, 48.0]
+    assert result.exponent == pytest.approx(2)
+    assert not result.met
+    assert growths.grow(dataclasses.replace(square, exponent=2.01), quick=True).met
+    monkeypatch.setattr(memory, "in_new_process", lambda *words: 9000.0)
+    assert not growths.grow(dataclasses.replace(square, exponent=2.01), quick=True).met
+    assert growths.grow(dataclasses.replace(square, exponent=2.01, mib=9001), quick=True).met
 
 
 def test_ratio_is_of_medians_and_sides_take_turns(monkeypatch):
@@ -77,6 +110,7 @@ def test_ratio_is_of_medians_and_sides_take_turns(monkeypatch):
 
 def test_printed_json_is_what_was_measured(monkeypatch, capsys):
     monkeypatch.setattr(bench, "DUELS", bench.DUELS[:1])
+    monkeypatch.setattr(bench, "GROWTHS", bench.GROWTHS[:1])
     threads = torch.get_num_threads()
     bench.main(json=True, quick=True)
     told = json.loads(capsys.readouterr().out)
@@ -85,15 +119,23 @@ def test_printed_json_is_what_was_measured(monkeypatch, capsys):
     assert told["machine"]["torch threads"] == 1
     (duel,) = [bench.Result(**duel) for duel in told["duels"]]
     assert duel.name == "propagation"
+    (growth,) = [bench.Grown(**growth) for growth in told["growths"]]
+    assert growth.name == "propagation, 16 hops"
 
 
 def test_the_table_says_whether_an_aim_was_met(monkeypatch, capsys):
     one = bench.fight(bench.DUELS[0], quick=True, repeats=2)
     results = [one.model_copy(update={"ratio": 7.0, "met": True}), one.model_copy(update={"ratio": 2.0, "met": False})]
     monkeypatch.setenv("COLUMNS", "200")
+    grown = growths.grow(bench.GROWTHS[0], quick=True).model_copy(
+        update={"exponent": 1.31, "peak": 7000.0, "met": False}
+    )
     monkeypatch.setattr(bench, "measure", lambda quick: results)
+    monkeypatch.setattr(bench, "measure_growth", lambda quick: [grown])
     bench.main()
     printed = capsys.readouterr().out
+    assert "1.31 (at most 1.1)" in printed
+    assert "7,000 MiB" in printed
     assert "5, met" in printed
     assert "5, not met" in printed
     assert bench.machine()["cpu"].split()[0] in printed
@@ -120,3 +162,9 @@ def test_a_process_of_its_own_prints_the_peak_of_one_side():
         [sys.executable, "-m", "neurorama.bench", "propagation", "ours", "quick"], capture_output=True, check=True
     )
     assert 0 <= float(told.stdout) < 50
+    told = subprocess.run(
+        [sys.executable, "-m", "neurorama.bench", bench.GROWTHS[0].name, "whole", "quick"],
+        capture_output=True,
+        check=True,
+    )
+    assert 50 < float(told.stdout) < 2000  # torch alone is more than that

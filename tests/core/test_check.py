@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -153,6 +154,20 @@ from .arena import NODES
 from . import arena
 """
     assert list(check.imports(ast.parse(lines))) == []
+
+
+@pytest.mark.parametrize(
+    ("of", "fine", "wrong"),
+    [
+        ("arena", "from ..message_passing.arena import NODES", "from .dagnn import DAGNN"),
+        ("arena", "from neurorama import Arena", "from ..message_passing.dagnn import DAGNN"),
+        ("part", "from .nodes import NODES", "from ..dagnn import DAGNN"),
+        ("part", "from ...brain.arena import IMAGES", "from ...brain.mpbn import MPBN"),
+    ],
+)
+def test_an_arena_takes_from_arenas_only(of: Literal["arena", "part"], fine: str, wrong: str) -> None:
+    assert list(check.imports(ast.parse(fine), of)) == []
+    assert len(list(check.imports(ast.parse(wrong), of))) == 1
 
 
 @pytest.fixture

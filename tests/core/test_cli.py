@@ -134,6 +134,8 @@ def test_running_prints_how_it_ended() -> None:
         (("check", "nothing_such"), "neurorama search"),
         (("league", "message_passing/nods"), "did you mean 'message_passing/nodes'?"),
         (("league", "message_passing/nodes", "--source", "x"), "allowed: karate"),
+        (("league", "message_passing/nodes", "--only", "DAGN"), "did you mean 'DAGNN'?"),
+        (("league", "message_passing/nodes", "--set", "depth=99"), "depth='99'"),
         (("export", "dagnn", "--notebook", "no/such/folder/x.ipynb"), "there is no folder"),
         (("export", "dagnn", "--notebook", "x.ipynb", "--set", "depth=0"), "greater than or equal to 1"),
         (("data", "add", "nothing.csv"), "nothing.csv"),
@@ -213,6 +215,24 @@ def test_a_league_ends_in_a_table() -> None:
     assert {"DAGNN", "GCN, 2 layers"} <= set(told["scores"])
     assert list(told["scores"].values()) == sorted(told["scores"].values(), reverse=True)
     assert "DAGNN" in call("league", "message_passing/nodes", "--steps", "5").stdout
+
+
+def test_a_league_of_some_at_a_depth_shows_every_figure() -> None:
+    few = ("league", "message_passing/nodes", "--steps", "3", "--set", "depth=5", "--only", "dagnn")
+    told = json.loads(call(*few, "--json").stdout)
+    assert set(told["systems"]) == {"DAGNN", "GCN", "GCN, 2 layers", "MLP"}
+    assert (told["depth"], told["source"], told["meaning"]) == (5, "karate", "accuracy on the test nodes")
+    deep = told["systems"]["GCN"]
+    assert {"test accuracy", "seconds", "parameters", "energy by layer"} <= set(deep)
+    assert deep["energy by layer"]["x"] == [0, 1, 2, 3, 4, 5]
+    assert deep["parameters"] == 34 * 16 + 16 + 3 * (16 * 16 + 16) + 16 * 2 + 2
+    shown = [line.split() for line in call(*few).stdout.splitlines()]
+    head = next(line for line in shown if line[:1] == ["energy"])
+    assert head == ["energy", "by", "layer,", "at", "0", "1", "2", "4", "last"]
+    rows = {line[0]: line[1:] for line in shown[shown.index(head) + 1 :]}
+    assert [float(cell) for cell in rows["GCN"]] == pytest.approx(
+        [deep["energy by layer"]["y"][i] for i in (0, 1, 2, 4, 5)], rel=1e-3, abs=1e-3
+    )
 
 
 def test_checking_tells_faults_and_its_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import neurorama
-from neurorama import Exhibit, InputError
+from neurorama import Curve, Exhibit, Frame, Graph, InputError
 from neurorama.check import alike
-from neurorama.runner import Interval
+from neurorama.runner import Interval, standings
+from neurorama.trace import split
 
 SHORT = {"steps": 12, "depth": 3}
 ARENA = "message_passing/nodes"
@@ -121,13 +122,61 @@ def test_the_interval_is_student_s(margins: list[float]) -> None:
 
 def test_a_league_trains_every_entry_and_baseline_alike() -> None:
     ring, keys = neurorama.catalogue.arena(ARENA)
-    frames = list(neurorama.league(ARENA, steps=6))
-    names = {neurorama.catalogue.load(key).paper.name for key in keys} | {"GCN, 2 layers", "GCN, 16 layers"}
+    frames = list(neurorama.league(ARENA, steps=6, knobs={"depth": "3"}))
+    names = {neurorama.catalogue.load(key).paper.name for key in keys} | {"GCN", "GCN, 2 layers", "MLP"}
     assert {name.partition("/")[2] for name in frames[-1].values} == names
     assert frames[-1].step == frames[-1].of == 6
-    again = list(neurorama.league(ARENA, steps=6))
-    assert alike(values(frames), values(again))
+    again = list(neurorama.league(ARENA, steps=6, knobs={"depth": 3}))
+    assert alike(values(without_clock(frames)), values(without_clock(again)))
     assert all(0 <= score <= 1 for name, score in frames[-1].values.items() if name.startswith(ring.metric))
+
+
+def without_clock(frames: list[Frame]) -> list[Frame]:
+    return [
+        replace(frame, values={name: value for name, value in frame.values.items() if split(name)[0] != "seconds"})
+        for frame in frames
+    ]
+
+
+def test_common_knobs_reach_baselines_and_entries_by_their_own_names() -> None:
+    table = standings(neurorama.league(ARENA, steps=1, knobs={"depth": 5}), "test accuracy")
+    for name, layers in (("GCN", 5), ("GCN, 2 layers", 2)):
+        curve = table[name]["energy by layer"]
+        assert isinstance(curve, Curve)
+        assert np.asarray(curve.x).tolist() == list(range(layers + 1))  # the features are layer 0
+
+
+def test_an_entry_may_call_a_common_knob_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    exhibit, built = neurorama.catalogue.load("sgc"), []
+    assert exhibit.entry is not None
+
+    def build(knobs, task):
+        built.append(knobs)
+        return exhibit.entry.build(knobs, task)
+
+    spied = replace(exhibit, entry=replace(exhibit.entry, build=build))
+    monkeypatch.setattr(neurorama.catalogue, "load", lambda key: spied)
+    next(neurorama.league(ARENA, seed=3, knobs={"depth": 9}, only=["sgc"]))
+    assert built == [exhibit.params(seed=3, hops=9)]
+
+
+def test_standings_are_the_last_numbers_best_first() -> None:
+    curve = Curve([0, 1], [1, 0])
+    frames = [
+        Frame(0, 1, {"score/a": 0.9, "score/b": 0.1, "energy/b": curve, "parameters/a": 7.0}),
+        Frame(1, 1, {"score/a": 0.2, "score/b": 0.6, "alone": 3.0, "graph/a": Graph([[0], [1]], 2)}),
+    ]
+    found = standings(frames, "score")
+    assert list(found) == ["b", "a"]
+    assert found == {"b": {"score": 0.6, "energy": curve}, "a": {"score": 0.2, "parameters": 7.0}}
+
+
+def test_a_league_of_some_has_the_baselines_and_them() -> None:
+    for name in ("DAGNN", "dagnn", "message_passing/dagnn"):
+        (first,) = islice(neurorama.league(ARENA, steps=2, only=[name]), 1)
+        assert {split(value)[1] for value in first.values} == {"DAGNN", "GCN", "GCN, 2 layers", "MLP"}
+    (first,) = islice(neurorama.league(ARENA, steps=2, only=[]), 1)
+    assert {split(value)[1] for value in first.values} == {"GCN", "GCN, 2 layers", "MLP"}
 
 
 def test_a_league_refuses_what_it_does_not_know() -> None:
@@ -135,3 +184,9 @@ def test_a_league_refuses_what_it_does_not_know() -> None:
         neurorama.league("message_passing/node")
     with pytest.raises(InputError, match="did you mean 'karate'"):
         neurorama.league(ARENA, source="karat")
+    with pytest.raises(InputError, match="no entry of this arena is called 'DAGN'; did you mean 'DAGNN'"):
+        neurorama.league(ARENA, only=["DAGN"])
+    with pytest.raises(InputError, match="depth=0"):
+        neurorama.league(ARENA, knobs={"depth": 0})
+    with pytest.raises(InputError, match="no knob is called 'dept'; did you mean 'depth'"):
+        neurorama.league(ARENA, knobs={"dept": 2})

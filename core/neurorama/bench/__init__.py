@@ -1,23 +1,26 @@
 """Figures on speed and memory, measured on the reader's machine; a file for each topic, one torch thread.
 
-`kernels` holds duels (`duel.py`): whole kernels beside what one would take instead. Peak memory is taken in a
-process of its own for each side (`memory.py`). `stage` measures the player in a browser.
+A duel (`duel.py`) is a whole kernel beside what one would take instead; a growth (`growth.py`) is one computation on
+data of several sizes. Peak memory is taken in a process of its own (`memory.py`). `kernels` and `graphs` hold them;
+`stage` measures the player in a browser.
 """
 
 from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from . import kernels, stage
+from . import duel, graphs, growth, kernels, stage
 from .duel import Result, fight
+from .growth import Grown, grow
 
-DUELS = kernels.DUELS
+DUELS = (*kernels.DUELS, *graphs.DUELS)
+GROWTHS = graphs.GROWTHS
 
 
 def machine() -> dict[str, str | int]:
@@ -37,60 +40,51 @@ def machine() -> dict[str, str | int]:
     }
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def measure(quick: bool = False) -> list[Result]:
     """All duels, one after the other.
 
     Raises:
         RuntimeError: two sides do not agree.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return [fight(duel, quick) for duel in DUELS]
-    finally:
-        torch.set_num_threads(threads)
+    with _one_thread():
+        return [fight(one, quick) for one in DUELS]
+
+
+def measure_growth(quick: bool = False) -> list[Grown]:
+    """All growths, one after the other.
+
+    Raises:
+        RuntimeError: a result is not what it should be.
+    """
+    with _one_thread():
+        return [grow(one, quick) for one in GROWTHS]
 
 
 def main(json: bool = False, quick: bool = False) -> None:
-    """Prints all duels: a table, or JSON with `machine` and `duels`."""
+    """Prints everything: tables, or JSON with `machine`, `duels` and `growths`."""
     from rich import print_json
     from rich.console import Console
 
     if json:
-        duels = [result.model_dump() for result in measure(quick)]
-        print_json(data={"machine": machine(), "duels": duels, "stage": stage.measure(quick)})
+        duels, growths = ([found.model_dump() for found in ask(quick)] for ask in (measure, measure_growth))
+        figures = {"duels": duels, "growths": growths, "stage": stage.measure(quick)}
+        print_json(data={"machine": machine(), **figures})
         return
     console = Console()
-    with console.status("measuring; this takes two or three minutes"):
-        results, figures = measure(quick), stage.measure(quick)
-    console.print(table(results))
+    with console.status("measuring; this takes about ten minutes"):
+        duels, growths, figures = measure(quick), measure_growth(quick), stage.measure(quick)
+    console.print(duel.table(duels))
+    console.print(growth.table(growths))
     told = ", ".join(f"{what} {'unknown' if value is None else f'{value:,.3g}'}" for what, value in figures.items())
     console.print(f"The stage, four panes of {stage.NODES} nodes: {told}")
     console.print(", ".join(f"{what} {value}" for what, value in machine().items()))
-
-
-def table(results: Sequence[Result]) -> Any:
-    """The results as a rich table."""
-    from rich.table import Table
-
-    out = Table(title="Whole kernels, medians; in brackets: until the first result")
-    for heading in ("what", "beside", "ours", "theirs", "times faster", "aim", "peak memory, ours : theirs"):
-        out.add_column(heading)
-    for r in results:
-        sizes = ", ".join(f"{count:,} {what}" for what, count in r.size.items())
-        aim = "" if r.aim is None else f"{r.aim:g}, {'met' if r.met else 'not met'}"
-        peaks = "unknown" if r.peak_ours is None else f"{r.peak_ours:,.0f} : {r.peak_theirs:,.0f} MiB"
-        out.add_row(
-            f"{r.name}\n[dim]{sizes}[/dim]",
-            r.rival,
-            f"{_seconds(r.ours)} ({_seconds(r.first_ours)})",
-            f"{_seconds(r.theirs)} ({_seconds(r.first_theirs)})",
-            f"{r.ratio:.1f}",
-            aim,
-            peaks,
-        )
-    return out
-
-
-def _seconds(value: float) -> str:
-    return f"{value:.2f} s" if value >= 1 else f"{1000 * value:.3g} ms"

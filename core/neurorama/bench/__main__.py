@@ -1,13 +1,17 @@
-"""Prints the peak memory of one side of one duel, alone in a process. Arguments: name, side, and perhaps "quick"."""
+"""Prints the peak memory of one side of a duel, or of a whole growth, alone in a process.
+
+Arguments: name; "ours", "theirs" or "whole"; and perhaps "quick".
+"""
 
 import sys
 
 import torch
 
-from . import DUELS
-from .duel import weigh
+from . import DUELS, GROWTHS, duel, growth
 
 torch.set_num_threads(1)
 name, side, *quick = sys.argv[1:]
-(duel,) = (duel for duel in DUELS if duel.name == name)
-print(weigh(duel, side, bool(quick)))
+if side == "whole":
+    print(growth.weigh(next(one for one in GROWTHS if one.name == name), bool(quick)))
+else:
+    print(duel.weigh(next(one for one in DUELS if one.name == name), side, bool(quick)))

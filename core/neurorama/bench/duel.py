@@ -8,7 +8,7 @@ result: sparse matrices are built in it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -131,3 +131,31 @@ def weigh(duel: Duel, side: str, quick: bool) -> float:
     prepare = getattr(duel, side)
     _load(duel, side)
     return memory.peak(lambda: prepare(data)())
+
+
+def table(results: Sequence[Result]) -> Any:
+    """The results as a rich table."""
+    from rich.table import Table
+
+    out = Table(title="Whole kernels, medians; in brackets: until the first result")
+    for heading in ("what", "beside", "ours", "theirs", "times faster", "aim", "peak memory, ours : theirs"):
+        out.add_column(heading)
+    for r in results:
+        sizes = ", ".join(f"{count:,} {what}" for what, count in r.size.items())
+        aim = "" if r.aim is None else f"{r.aim:g}, {'met' if r.met else 'not met'}"
+        peaks = "unknown" if r.peak_ours is None else f"{r.peak_ours:,.0f} : {r.peak_theirs:,.0f} MiB"
+        out.add_row(
+            f"{r.name}\n[dim]{sizes}[/dim]",
+            r.rival,
+            f"{seconds(r.ours)} ({seconds(r.first_ours)})",
+            f"{seconds(r.theirs)} ({seconds(r.first_theirs)})",
+            f"{r.ratio:.1f}",
+            aim,
+            peaks,
+        )
+    return out
+
+
+def seconds(value: float) -> str:
+    """A time as a table has it."""
+    return f"{value:.2f} s" if value >= 1 else f"{1000 * value:.3g} ms"

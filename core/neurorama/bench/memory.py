@@ -38,6 +38,11 @@ def peak(call: Callable[[], Any]) -> float:
     return max(0.0, most / 1024)
 
 
+def most() -> float:
+    """MiB that this process has held at most since it began."""
+    return _status("VmHWM") / 1024
+
+
 def _status(field: str) -> int:
     """KiB, from the kernel's account of this process."""
     lines = (_HERE / "status").read_text().splitlines()

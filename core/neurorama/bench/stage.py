@@ -58,7 +58,7 @@ def run(steps: int) -> Stage:
             values[f"nodes apart/{arm}"] = Points(x[arm], labels, wrong=guess != labels, items="nodes")
         frames.append(Frame(step, steps - 1, values))
     views = {"graph": "", "nodes apart": ""}
-    return Stage.of_frames(frames, SimpleNamespace(arms=tuple(x), time="step", views=views))
+    return Stage.of_frames(frames, SimpleNamespace(arms=tuple(x), time="step", views=views))  # pyright: ignore[reportArgumentType]
 
 
 def measure(quick: bool = False) -> dict[str, float | int | None]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .convert import from_networkx as from_networkx
     from .convert import from_pyg as from_pyg
     from .convert import to_pyg as to_pyg
+    from .convert import usable as usable
     from .files import read as read
     from .measure import statistics as statistics
     from .mine import add as add
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     **dict.fromkeys(("GraphData", "GraphSet", "Stream", "Table"), "types"),
-    **dict.fromkeys(("from_networkx", "from_pyg", "to_pyg"), "convert"),
+    **dict.fromkeys(("from_networkx", "from_pyg", "to_pyg", "usable"), "convert"),
     **dict.fromkeys(("add", "remove"), "mine"),
     "read": "files",
     "statistics": "measure",
@@ -73,6 +74,12 @@ _MADE = {
     "davis": _Made("graph", "Southern women: 18 women and the 14 events they went to", "embedded.davis"),
     "florentine": _Made("graph", "Florence: marriages between 15 families", "embedded.florentine"),
     "blocks": _Made("graph", "Three groups, mostly linked inside", "synthetic.block_model"),
+    "blocks-mixed": _Made(
+        "graph",
+        "Three groups, linked inside and to the others alike",
+        "synthetic.block_model",
+        (("homophily", 0.45),),
+    ),
     "blocks-opposed": _Made(
         "graph", "Three groups, mostly linked to the others", "synthetic.block_model", (("homophily", 0.1),)
     ),
@@ -84,6 +91,8 @@ _MADE = {
         (("num_nodes", 300), ("num_houses", 80)),
     ),
     "graph-atlas": _Made("graphs", "All 1,252 graphs with one to seven nodes", "embedded.graph_atlas"),
+    "motifs": _Made("graphs", "400 random graphs with none to four planted houses", "synthetic.motif_counts"),
+    "cycles": _Made("graphs", "400 random graphs with one cycle of three to seven nodes", "synthetic.cycle_lengths"),
     "digits": _Made("table", "1,797 handwritten digits, 8 by 8 pixels", "embedded.digits"),
     "wine": _Made("table", "178 wines of three growers, 13 measurements", "embedded.wine"),
     "breast-cancer": _Made("table", "569 tumours, 30 measurements, malignant or benign", "embedded.breast_cancer"),

@@ -86,6 +86,39 @@ def assemble(
     )
 
 
+def usable(graph: GraphData, source: str) -> GraphData:
+    """The graph as undirected message passing wants it; `graph` itself where it is so already.
+
+    One-way edges become two-way, self-loops and repetitions go, features that are missing come from the structure;
+    `notes` tells what was done.
+
+    Raises:
+        InputError: features that are not finite numbers; it names `source`.
+    """
+    n, x = graph.num_nodes, graph.x
+    if not torch.isfinite(x).all():
+        raise InputError(f"source={source!r} has features that are not finite numbers")
+    src, dst = graph.edge_index
+    there, back = (src * n + dst).sort().values, (dst * n + src).sort().values
+    tidy = (
+        not graph.directed and torch.equal(there, back) and not (src == dst).any() and len(there.unique()) == len(src)
+    )
+    if tidy and x.shape[1]:
+        return graph
+    return assemble(
+        pairs=graph.edge_index,
+        num_nodes=n,
+        x=x if x.shape[1] else None,
+        weight=graph.edge_weight,
+        notes=(*graph.notes, *["one-way edges count as two-way"] * graph.directed),
+        y=graph.y,
+        names=graph.names,
+        classes=graph.classes,
+        columns=graph.columns,
+        splits=graph.splits,
+    )
+
+
 def from_networkx(graph: nx.Graph, label: str = "") -> GraphData:
     """A networkx graph as `GraphData`; nodes keep their order.
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from .types import GraphData, Stream
+from .types import GraphData, GraphSet, Stream
 
 
 def block_model(
@@ -114,6 +114,69 @@ def houses(
             "house": torch.cat([torch.full((num_nodes,), -1), torch.arange(num_houses).repeat_interleave(5)]),
         },
     )
+
+
+def motif_counts(
+    seed: int, num_graphs: int = 400, most: int = 4, num_nodes: tuple[int, int] = (30, 40), surplus: int = 12
+) -> GraphSet:
+    """Graphs with 0 to `most` planted houses; `y` (g,) counts them.
+
+    A graph is a random tree with random further edges, and houses that hang by one edge each. The number of nodes
+    is drawn from `num_nodes` (both ends included) and there are `surplus` edges more than a spanning tree has,
+    however many houses there are: two of them in each house, the others between nodes of the tree. So neither the
+    number of nodes nor that of edges tells anything. All nodes have the same feature, 1.
+    """
+    if num_nodes[0] < 5 * most + 10 or surplus < 2 * most:
+        raise ValueError(f"most={most} houses need {5 * most + 10} nodes and a surplus of {2 * most}")
+    draw = np.random.default_rng(seed)
+    counts = draw.integers(most + 1, size=num_graphs)
+    house, graphs = _HOUSE.numpy(), []
+    for count in counts.tolist():
+        n = int(draw.integers(num_nodes[0], num_nodes[1] + 1))
+        base = n - 5 * count
+        pairs = _tree_pairs(draw, base)
+        free = np.ones((base, base), dtype=bool)
+        free[pairs[:, 0], pairs[:, 1]] = False
+        candidates = np.argwhere(np.tril(free, -1))
+        more = candidates[draw.choice(len(candidates), surplus - 2 * count, replace=False)]
+        first = base + 5 * np.arange(count)
+        hooks = np.stack([draw.integers(base, size=count), first + 1], axis=1)
+        planted = (first[:, None, None] + house).reshape(-1, 2)
+        graphs.append(_renumbered(draw, np.concatenate([pairs, more, hooks, planted]), n))
+    return GraphSet(tuple(graphs), torch.from_numpy(counts))
+
+
+def cycle_lengths(
+    seed: int, num_graphs: int = 400, lengths: tuple[int, ...] = (3, 4, 5, 6, 7), num_nodes: tuple[int, int] = (20, 30)
+) -> GraphSet:
+    """Graphs with one cycle each, from which trees grow; `y` (g,) is the place of its length in `lengths`.
+
+    The number of nodes is drawn from `num_nodes` (both ends included), and there are as many edges, however long the
+    cycle is. All nodes have the same feature, 1.
+    """
+    if max(lengths) > num_nodes[0] or min(lengths) < 3:
+        raise ValueError(f"lengths={lengths}: a cycle has from 3 to {num_nodes[0]} nodes here")
+    draw = np.random.default_rng(seed)
+    y = draw.integers(len(lengths), size=num_graphs)
+    graphs = []
+    for label in y:
+        n, length = int(draw.integers(num_nodes[0], num_nodes[1] + 1)), lengths[label]
+        ring = np.stack([np.arange(length), (np.arange(length) + 1) % length], axis=1)
+        graphs.append(_renumbered(draw, np.concatenate([ring, _tree_pairs(draw, n, length)]), n))
+    return GraphSet(tuple(graphs), torch.from_numpy(y), tuple(f"a cycle of {length}" for length in lengths))
+
+
+def _tree_pairs(draw: np.random.Generator, n: int, grown: int = 1) -> np.ndarray:
+    """(n - grown, 2): each node from `grown` on with an older one, all with the same chance."""
+    child = np.arange(grown, n)
+    return np.stack([child, draw.integers(child)], axis=1)
+
+
+def _renumbered(draw: np.random.Generator, pairs: np.ndarray, n: int) -> GraphData:
+    """A graph of these pairs whose numbers tell nothing."""
+    ends = torch.from_numpy(draw.permutation(n)[pairs].T)
+    both = torch.cat([ends, ends.flip(0)], dim=1)
+    return GraphData(both[:, (both[0] * n + both[1]).argsort()], torch.ones(n, 1))
 
 
 def events(

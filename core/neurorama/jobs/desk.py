@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 import weakref
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -136,19 +136,24 @@ class Jobs:
             found = self._known.get(run)
             return found if found is not None else self._opened(self.store.get(run))
 
-    def league(self, arena: str, source: str = "", seed: int = 0, steps: int = 0, *, owner: str = "") -> Job:
+    def league(
+        self, arena: str, knobs: Mapping[str, Any] | None = None, only: Sequence[str] | None = None, *, owner: str = ""
+    ) -> Job:
         """A league; it lives as long as somebody holds it and is not stored.
 
-        Raises:
-            InputError: unknown arena or source, or too many runs wait already.
-        """
-        from .. import catalogue
-        from ..paper import check_source
+        Args:
+            knobs: source, seed, steps and the arena's common knobs, by name.
+            only: the entries that take part, all of them by default.
 
-        ring, _ = catalogue.arena(arena)
-        check_source(source or ring.sources[0], ring.sources, ring.own)
-        knobs = {"source": source, "seed": seed, "steps": steps}
-        return self._unstored("league", arena, knobs, owner, later=False)
+        Raises:
+            InputError: unknown arena, entry or knob, a value out of bounds, or too many runs wait already.
+        """
+        from .. import catalogue, runner
+
+        ring, keys = catalogue.arena(arena)
+        settings = ring.settings().parse(knobs or {}).model_dump()
+        entries = list(keys) if only is None else runner.among(keys, only)
+        return self._unstored("league", arena, {**settings, "only": entries}, owner, later=False)
 
     def margin(self, key: str, knobs: Mapping[str, Any], *, owner: str = "") -> Job:
         """A run of which nobody sees more than `numbers["margin"]` and `seconds`; not stored."""

@@ -192,7 +192,8 @@ def _frames(task: Task) -> Run:
 
     knobs = task["knobs"]
     if task["kind"] == "league":
-        return runner.league(task["key"], knobs["source"], knobs["seed"], knobs["steps"], task["device"])
+        settings = {name: value for name, value in knobs.items() if name != "only"}
+        return runner.league(task["key"], knobs=settings, only=knobs["only"], where=task["device"])
     return runner.frames(task["key"], knobs, task["device"])
 
 

@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -46,31 +48,35 @@ class Adjacency:
     def num_nodes(self) -> int:
         return self.crow.numel() - 1
 
-    @cached_property
+    @property
     def row(self) -> Int[Tensor, " m"]:
         """(m,) the row of each entry."""
-        return torch.repeat_interleave(torch.arange(self.num_nodes, device=self.crow.device), self.crow.diff())
+        return self._pattern.row
+
+    @cached_property
+    def _pattern(self) -> "_Pattern":
+        return _Pattern(self.crow, self.col)
 
     @cached_property
     def _csr(self) -> Tensor:
-        return _matrix(self.crow, self.col, self.weight.detach())
-
-    @cached_property
-    def _turned(self) -> tuple[Tensor, Tensor, Tensor]:
-        """(crow, col, turn): the pattern of the transpose; `turn` says which entry each of its entries is."""
-        turn = torch.argsort(self.col, stable=True)
-        return _starts(self.col, self.num_nodes), self.row[turn], turn
+        return self._pattern.filled(self.weight.detach())
 
     @cached_property
     def _csr_transpose(self) -> Tensor:
-        crow, col, turn = self._turned
-        return _matrix(crow, col, self.weight.detach()[turn])
+        pattern, turn = self._pattern.turned
+        return pattern.filled(self.weight.detach()[turn])
 
     def reweighted(self, weight: Float[Tensor, " m"]) -> "Adjacency":
-        """The same pattern with other entries, which may want a gradient; the pattern's work is reused."""
+        """The same pattern with other entries, which may want a gradient; the pattern's work is done once for all."""
         other = Adjacency(self.crow, self.col, weight, self.order)
-        for name in ("row", "_turned"):
-            other.__dict__[name] = getattr(self, name)
+        other.__dict__["_pattern"] = self._pattern
+        return other
+
+    def transposed(self) -> "Adjacency":
+        """Entry [i, j] becomes [j, i]: sums over receivers in place of senders."""
+        pattern, turn = self._pattern.turned
+        other = Adjacency(pattern.crow, pattern.col, self.weight[turn], self.order[turn])
+        other.__dict__["_pattern"] = pattern
         return other
 
     def dense(self) -> Float[Tensor, "n n"]:
@@ -85,6 +91,39 @@ class Adjacency:
         if not (torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)):
             return self._csr @ x.detach()
         return _Product.apply(self.weight, x, self)  # type: ignore[return-value]
+
+    def sampled(self, left: Float[Tensor, "n d"], right: Float[Tensor, "n d"]) -> Float[Tensor, " m"]:
+        """`left @ right.T` at the entries of the pattern, whatever `weight` is; with gradients to both."""
+        return _Sampled.apply(left, right, self)  # type: ignore[return-value]
+
+
+class _Pattern:
+    """Where a matrix has entries, and what is worked out from that when it is first wanted."""
+
+    def __init__(self, crow: Tensor, col: Tensor) -> None:
+        self.crow, self.col = crow, col
+
+    @cached_property
+    def row(self) -> Tensor:
+        return torch.repeat_interleave(torch.arange(len(self.crow) - 1, device=self.crow.device), self.crow.diff())
+
+    @cached_property
+    def turned(self) -> "tuple[_Pattern, Tensor]":
+        """The pattern of the transpose, and (m,) which entry each of its entries is."""
+        turn = torch.argsort(self.col, stable=True)
+        return _Pattern(_starts(self.col, len(self.crow) - 1), self.row[turn]), turn
+
+    @cached_property
+    def _narrow(self) -> tuple[Tensor, Tensor]:
+        """(crow, col) in half as many bytes where that holds them, for a product is bound by what it reads."""
+        dtype = torch.int32 if self.col.numel() < 2**31 else torch.int64
+        return self.crow.to(dtype), self.col.to(dtype)
+
+    def filled(self, entries: Tensor) -> Tensor:
+        """(n, n) sparse CSR."""
+        crow, col = self._narrow
+        n = len(crow) - 1
+        return torch.sparse_csr_tensor(crow, col, entries, (n, n), check_invariants=False)
 
 
 class _Product(torch.autograd.Function):
@@ -108,17 +147,29 @@ class _Product(torch.autograd.Function):
         return to_weight, to_x, None
 
 
+class _Sampled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, left: Tensor, right: Tensor, matrix: Adjacency) -> Tensor:  # type: ignore[override]
+        ctx.matrix = matrix
+        ctx.save_for_backward(left, right)
+        return _at_entries(matrix, left, right)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]
+        left, right = ctx.saved_tensors
+        matrix: Adjacency = ctx.matrix.reweighted(grad)
+        to_left = matrix._csr @ right if ctx.needs_input_grad[0] else None
+        to_right = matrix._csr_transpose @ left if ctx.needs_input_grad[1] else None
+        return to_left, to_right, None
+
+
 def _at_entries(matrix: Adjacency, left: Tensor, right: Tensor) -> Tensor:
     """`left @ right.T` where `matrix` has entries. (n, d), (n, d) -> (m,)"""
     if matrix.col.numel() > matrix.num_nodes**2:  # more edges than pairs: torch's product would drop some
         return (left[matrix.row] * right[matrix.col]).sum(-1)
-    out = _matrix(matrix.crow, matrix.col, torch.zeros_like(matrix.weight))
+    out = matrix._pattern.filled(left.new_zeros(matrix.col.numel()))
     return torch.sparse.sampled_addmm(out, left, right.t(), out=out).values()
-
-
-def _matrix(crow: Tensor, col: Tensor, weight: Tensor) -> Tensor:
-    n = crow.numel() - 1
-    return torch.sparse_csr_tensor(crow, col, weight, (n, n), check_invariants=False)
 
 
 def _starts(row: Tensor, num_nodes: int) -> Tensor:
@@ -137,9 +188,10 @@ def adjacency(edge_index: Int[Tensor, "2 m"], num_nodes: int, weight: Float[Tens
         weight: the entries, ones by default.
     """
     src, dst = edge_index
-    order = torch.argsort(dst * num_nodes + src, stable=True)
-    entries = torch.ones(src.numel(), device=src.device) if weight is None else weight
-    return Adjacency(_starts(dst, num_nodes), src[order], entries[order], order)
+    key, order = torch.sort(dst * num_nodes + src, stable=True)
+    col = key % max(num_nodes, 1)  # the same as src[order], which would hop through memory
+    entries = torch.ones(src.numel(), device=src.device) if weight is None else weight[order]
+    return Adjacency(_starts(dst, num_nodes), col, entries, order)
 
 
 def normalised(
@@ -159,20 +211,19 @@ def normalised(
         weight: not negative, ones by default.
         self_loops: whether the identity is added.
     """
-    entries = torch.ones(edge_index.shape[1], device=edge_index.device) if weight is None else weight
     if self_loops:
         loops = torch.arange(num_nodes, device=edge_index.device).expand(2, -1)
         edge_index = torch.cat([edge_index, loops], dim=1)
-        entries = torch.cat([entries, entries.new_ones(num_nodes)])
-    src, dst = edge_index
-    degree = entries.new_zeros(num_nodes).index_add(0, dst, entries)
+        weight = None if weight is None else torch.cat([weight, weight.new_ones(num_nodes)])
+    near = adjacency(edge_index, num_nodes, weight)
+    degree = near.weight.new_zeros(num_nodes).index_add(0, near.row, near.weight)
     some = degree.where(degree > 0, torch.inf)  # 1 / inf = 0
     if how == "sym":
         scale = some.rsqrt()
-        entries = scale[src] * entries * scale[dst]
+        entries = scale[near.row] * near.weight * scale[near.col]
     else:
-        entries = entries / some[dst]
-    return adjacency(edge_index, num_nodes, entries)
+        entries = near.weight / some[near.row]
+    return Adjacency(near.crow, near.col, entries, near.order)
 
 
 def powers(near: Adjacency, x: Float[Tensor, "n d"], depth: int) -> list[Float[Tensor, "n d"]]:
@@ -181,3 +232,20 @@ def powers(near: Adjacency, x: Float[Tensor, "n d"], depth: int) -> list[Float[T
     for _ in range(depth):
         reached.append(near @ reached[-1])
     return reached
+
+
+def limit(edge_index: Int[Tensor, "2 m"], num_nodes: int, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+    r"""What infinitely many symmetric propagations with self-loops leave of `x`, by its closed form.
+
+    On each connected component $\hat A^\infty_{uv} = \sqrt{\tilde d_u \tilde d_v} / \sum_w \tilde d_w$.
+
+    Args:
+        edge_index: long, an undirected edge in both directions, without self-loops.
+        num_nodes: n.
+    """
+    pattern = csr_array((torch.ones(edge_index.shape[1]), edge_index.numpy()), shape=(num_nodes, num_nodes))
+    part = torch.from_numpy(connected_components(pattern)[1]).long()
+    root = (torch.bincount(edge_index[1], minlength=num_nodes) + 1).to(x.dtype).sqrt()[:, None]
+    total = x.new_zeros(num_nodes, x.shape[1]).index_add(0, part, root * x)
+    size = x.new_zeros(num_nodes, 1).index_add(0, part, root * root)
+    return root * (total / size.where(size > 0, 1.0))[part]

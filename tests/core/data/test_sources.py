@@ -40,7 +40,7 @@ def test_a_source_is_of_its_kind_and_well_formed(name: str) -> None:
         for graph in found.graphs:
             well_formed(graph)
             assert graph.x.shape[1] == found.graphs[0].x.shape[1]
-        assert len(found.names) == len(found.graphs)
+        assert len(found.names) in (0, len(found.graphs))
     elif kind == "table":
         assert found.x.shape == (len(found.y), len(found.columns))
         assert found.y.unique().tolist() == list(range(len(found.classes)))

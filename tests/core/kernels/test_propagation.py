@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch_geometric.nn import GCNConv, SGConv, SimpleConv
 
-from neurorama.kernels.propagation import Adjacency, adjacency, normalised
+from neurorama.kernels.propagation import Adjacency, adjacency, limit, normalised
 
 
 @st.composite
@@ -71,6 +71,17 @@ def test_order_leads_back_to_the_edges(graph: tuple[Tensor, int, Tensor]) -> Non
 
 @settings(deadline=None)
 @given(graphs())
+def test_transposed_is_the_matrix_of_the_turned_edges(graph: tuple[Tensor, int, Tensor]) -> None:
+    edge_index, n, weight = graph
+    turned, expected = adjacency(edge_index, n, weight).transposed(), adjacency(edge_index.flip(0), n, weight)
+    assert torch.equal(turned.crow, expected.crow)
+    assert torch.equal(turned.col, expected.col)
+    assert torch.equal(weight[turned.order], turned.weight)
+    np.testing.assert_allclose(turned.dense().numpy(), dense(edge_index, n, weight).T)
+
+
+@settings(deadline=None)
+@given(graphs())
 def test_gradients_equal_finite_differences(graph: tuple[Tensor, int, Tensor]) -> None:
     edge_index, n, weight = graph
     pattern = adjacency(edge_index, n)
@@ -79,6 +90,17 @@ def test_gradients_equal_finite_differences(graph: tuple[Tensor, int, Tensor]) -
         weight.requires_grad_()
         assert torch.autograd.gradcheck(lambda w, x: pattern.reweighted(w) @ x, (weight, x))
     assert torch.autograd.gradcheck(lambda x: adjacency(edge_index, n, weight.detach()) @ x, (x,))
+
+
+@settings(deadline=None, max_examples=30)
+@given(graphs())
+def test_sampled_product_equals_the_dense_one_with_gradients(graph: tuple[Tensor, int, Tensor]) -> None:
+    edge_index, n, _ = graph
+    pattern = adjacency(edge_index, n)
+    left, right = (torch.randn(n, 3, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    torch.testing.assert_close(pattern.sampled(left, right), (left @ right.T)[pattern.row, pattern.col])
+    if edge_index.numel():
+        assert torch.autograd.gradcheck(pattern.sampled, (left, right))
 
 
 def test_gradient_reaches_weights_through_the_normalisation() -> None:
@@ -112,7 +134,7 @@ def test_reweighted_keeps_the_work_on_the_pattern() -> None:
     pattern = adjacency(ring(), 6)
     other = pattern.reweighted(torch.full((12,), 2.0))
     assert other.row is pattern.row
-    assert other._turned is pattern._turned
+    assert other._pattern.turned is pattern._pattern.turned
     torch.testing.assert_close(other.dense(), 2 * pattern.dense())
 
 
@@ -133,3 +155,13 @@ w = torch.ones(1, requires_grad=True)
     done = subprocess.run([sys.executable, "-W", "error::UserWarning", "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
+
+
+@given(graphs())
+def test_the_limit_is_what_many_propagations_come_to(graph: tuple[Tensor, int, Tensor]) -> None:
+    edges, n, _ = graph
+    edges = edges[:, edges[0] != edges[1]]
+    edges = torch.cat([edges, edges.flip(0)], dim=1).unique(dim=1)
+    x = torch.randn(n, 3, dtype=torch.double)
+    near = normalised(edges, n, torch.ones(edges.shape[1], dtype=torch.double)).dense()
+    torch.testing.assert_close(limit(edges, n, x), torch.linalg.matrix_power(near, 2**16) @ x, atol=1e-6, rtol=1e-6)

@@ -56,8 +56,11 @@ class DAGNN(nn.Module):
     def gates(self, h: Tensor) -> Tensor:  # (n, k + 1, c) -> (n, k + 1, 1)
         return self.s(h).sigmoid() if self.gated else h.new_full((*h.shape[:2], 1), 1 / h.shape[1])
 
+    def hidden(self, task: NodeTask) -> list[Tensor]:  # k + 1 times (n, c)
+        return powers(task.near, self.mlp(task.x), self.depth)
+
     def reach(self, task: NodeTask) -> Tensor:  # -> (n, k + 1, c)
-        return stack(powers(task.near, self.mlp(task.x), self.depth), dim=1)
+        return stack(self.hidden(task), dim=1)
 
     def forward(self, task: NodeTask) -> Tensor:
         h = self.reach(task)
