@@ -51,7 +51,7 @@ class Knobs(Params):
     nodes: int = Field(8, ge=4, le=16, description="nodes of each graph")
     graph: Literal["random", "path"] = Field("random", description="four neighbours on average, or a chain")
     steps: int = Field(200, ge=10, le=600, description="training steps, in step")
-    ticks: int = Field(400, ge=50, le=3000, description="ticks of the clock, out of step")
+    ticks: int = Field(800, ge=50, le=3000, description="ticks of the clock, out of step")
     settle: bool = Field(True, description="run to the lowest point; off: as many steps downhill as the GCN has layers")
     convex: bool = Field(True, description="weights keep the energy convex; off: they take any sign")
 
@@ -90,6 +90,7 @@ class EnergyGNN(nn.Module):
     def learned(self, crowd: Crowd) -> None:
         """Sets the size of the steps by the curvature that training led to."""
         if self.knobs.settle:
+            self(crowd)
             about, point = self.about(crowd), self.lowest[crowd].point
             self.alpha = self.knobs.rate / largest_eigenvalue(lambda h: self.slope(crowd, h, about), point)
 
@@ -107,9 +108,9 @@ class EnergyGNN(nn.Module):
 
 
 def run(knobs: Knobs) -> Run:
-    crowd, test = (Crowd.of(knobs.graph, 32, knobs.nodes, 2 * knobs.seed + part) for part in (0, 1))
+    parts = [Crowd.of(knobs.graph, 32, knobs.nodes, 3 * knobs.seed + part) for part in range(3)]
     systems = {"energy GNN": EnergyGNN(knobs), "GCN": LayeredGCN(16, knobs.layers), "IGNN": IGNN(16)}
-    return in_and_out_of_step(systems, crowd, test, knobs.steps, knobs.ticks, knobs.awake, knobs.bound, knobs.seed)
+    return in_and_out_of_step(systems, *parts, knobs.steps, knobs.ticks, knobs.awake, knobs.bound, knobs.seed)
 
 
 def margin(trace: Trace) -> float:

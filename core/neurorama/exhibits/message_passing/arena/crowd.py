@@ -32,7 +32,8 @@ VIEWS = {
     "answers": "All test nodes: those on the diagonal say out of step what they say in step.",
     "drift": "The nodes of that graph as time goes by: does what they are off by fade, or stay?",
     "error out of step": "Error against the truth as the clock ticks, over the spread of the truth.",
-    "error in step": "The same while it is trained, all nodes in step.",
+    "error in step": "The same in step, by the weights that so far did best on the validation graphs.",
+    "validation error": "On graphs set aside to choose those weights, all nodes in step.",
     "off by": "Root mean square distance from what the same network says in step.",
     "loss": "Squared error on the training graphs.",
 }
@@ -201,6 +202,7 @@ def wander(
 def in_and_out_of_step(
     systems: Mapping[str, nn.Module],
     crowd: Crowd,
+    val: Crowd,
     test: Crowd,
     steps: int,
     ticks: int,
@@ -208,17 +210,24 @@ def in_and_out_of_step(
     bound: int,
     seed: int,
 ) -> Run:
-    """Trains all systems in step on `crowd`, then uses them out of step on `test`; frames hold what `VIEWS` names."""
+    """Trains all systems in step on `crowd`, goes back to where each erred least on `val`, and uses them out of step on
+    `test`; frames hold what `VIEWS` names."""
     training = {arm: learn(system, crowd, steps) for arm, system in systems.items()}
-    every, said = max(1, steps // 10), dict[str, Tensor]()
+    every, best = max(1, steps // 20), dict.fromkeys(systems, math.inf)
+    kept, said = dict[str, dict[str, Tensor]](), dict[str, Tensor]()
     for step in range(1, steps + 1):
         values: dict[str, Value] = {f"loss/{arm}": next(losses) for arm, losses in training.items()}
         if step == 1 or step % every == 0 or step == steps:
-            said = {arm: system.eval()(test).detach() for arm, system in systems.items()}
-            errors = {f"error in step/{arm}": test.error(answers) for arm, answers in said.items()}
-            yield Frame(step, steps + ticks, values | errors)
+            for arm, system in systems.items():
+                error = val.error(system.eval()(val).detach())
+                if error < best[arm]:
+                    best[arm], said[arm] = error, system(test).detach()
+                    kept[arm] = {name: weight.clone() for name, weight in system.state_dict().items()}
+                values |= {f"validation error/{arm}": error, f"error in step/{arm}": test.error(said[arm])}
+            yield Frame(step, steps + ticks, values)
     walks = {}
     for arm, system in systems.items():
+        system.load_state_dict(kept[arm])
         system.learned(crowd)  # type: ignore[operator]
         walks[arm] = wander(system, test, ticks, awake, bound, seed)  # type: ignore[arg-type]
     edges, every = test.edge_index[:, test.src < test.size].numpy(), max(1, ticks // 50)
