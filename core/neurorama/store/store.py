@@ -17,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    bindparam,
     case,
     delete,
     func,
@@ -38,6 +39,13 @@ from .transport import pack, unpack
 LIMIT = 2 * 10**9  # bytes of all frames, unless `NEURORAMA_STORE_LIMIT` says otherwise
 LONGEST = 120  # letters of a name
 _GOING_ON = ("queued", "running")
+_GROW = (  # of each frame: built once, because building takes longer than writing
+    update(RUNS)
+    .where(RUNS.c.id == bindparam("its"), RUNS.c.state == "running")
+    .values(frames=RUNS.c.frames + 1, size=RUNS.c.size + bindparam("bytes"), step=bindparam("now"), of=bindparam("all"))
+    .returning(RUNS.c.number, RUNS.c.frames, RUNS.c.size)
+)
+_KEEP = insert(FRAMES)
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
@@ -134,18 +142,14 @@ class Store:
             StoreError: no room on the disk, or the run alone is larger than the limit.
         """
         with self._database.writing() as connection:
-            grown = connection.execute(
-                update(RUNS)
-                .where(RUNS.c.id == run, RUNS.c.state == "running")
-                .values(frames=RUNS.c.frames + 1, size=RUNS.c.size + len(piece), step=step, of=of)
-                .returning(RUNS.c.number, RUNS.c.frames, RUNS.c.size)
-            ).one_or_none()
+            told = {"its": run, "bytes": len(piece), "now": step, "all": of}
+            grown = connection.execute(_GROW, told).one_or_none()
             if grown is None:
                 _row(connection, run)
                 return False
             if grown.size > self.limit:
                 raise StoreError(f"the run takes more than {_megabytes(self.limit)}, the limit of the whole store")
-            connection.execute(insert(FRAMES).values(run=grown.number, number=grown.frames - 1, piece=piece))
+            connection.execute(_KEEP, {"run": grown.number, "number": grown.frames - 1, "piece": piece})
         return True
 
     def end(self, run: str, state: State, error: str = "", numbers: Mapping[str, float] | None = None) -> Record:
@@ -254,9 +258,11 @@ class Store:
     def pieces(self, run: str, after: int = 0) -> list[bytes]:
         """The frames as they were appended, in bytes, from number `after` on."""
         with self._database.reading() as connection:
-            number = _row(connection, run).number
-            kept = select(FRAMES.c.piece).where(FRAMES.c.run == number, FRAMES.c.number >= after)
-            return list(connection.execute(kept.order_by(FRAMES.c.number)).scalars())
+            kept = select(FRAMES.c.piece).join(RUNS).where(RUNS.c.id == run, FRAMES.c.number >= after)
+            found = list(connection.execute(kept.order_by(FRAMES.c.number)).scalars())
+            if not found:
+                _row(connection, run)
+        return found
 
     def follow(self, run: str) -> Reel:
         """A reader that keeps its place."""
