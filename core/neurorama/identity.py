@@ -28,7 +28,7 @@ def identify(key: str, params: Knobs = None) -> Identity:
     knobs = knobs_of(exhibit, params)
     values = knobs.model_dump(mode="json")
     seed = values.pop("seed")
-    return Identity(row.key, values, seed, _source(knobs), _code(row.path))
+    return Identity(row.key, values, seed, _source(knobs), _code(row.sources))
 
 
 def _source(knobs: Params) -> str:
@@ -44,10 +44,10 @@ def _source(knobs: Params) -> str:
     return _digest(files) if files else ""
 
 
-def _code(exhibit: Path) -> str:
+def _code(sources: Iterable[Path]) -> str:
     """The version, and a digest of the exhibit's file, its area's arena, all shared code, and torch's version."""
     shared = [file for pattern in _SHARED for file in sorted(PACKAGE.glob(pattern))]
-    return f"{__version__}+{_digest([exhibit, exhibit.with_name('arena.py'), *shared], version('torch'))}"
+    return f"{__version__}+{_digest([*sources, *shared], version('torch'))}"
 
 
 def _digest(files: Iterable[Path], *words: str) -> str:

@@ -129,9 +129,8 @@ def recorded(key: str) -> tuple[Trace, dict[str, Any]] | None:
 def code(row: Row) -> str:
     """A fingerprint of an exhibit and its arena as they run: their source without the text of the page."""
     digest = hashlib.blake2b(digest_size=8)
-    for path in (row.path, row.path.with_name("arena.py")):
-        if path.is_file():
-            first = catalogue.syntax(path).body[0]
-            lines = path.read_text(encoding="utf-8").splitlines()
-            digest.update("\n".join(lines[first.end_lineno :]).encode())
+    for path in row.sources:
+        first = catalogue.syntax(path).body[0]
+        lines = path.read_text(encoding="utf-8").splitlines()
+        digest.update("\n".join(lines[first.end_lineno :]).encode())
     return digest.hexdigest()
