@@ -115,8 +115,8 @@ def install(put: Callable[[dict[str, Any], str, Any], object]) -> None:
 
 
 def _shortened(frames: Callable[..., Run]) -> Callable[..., Run]:
-    def short(*settings: Any) -> Run:
-        made = frames(*settings)
+    def short(*settings: Any, **named: Any) -> Run:
+        made = frames(*settings, **named)
         return islice(made, 1) if (places.user() / "one-frame").exists() else made
 
     return short

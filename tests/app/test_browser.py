@@ -56,7 +56,8 @@ def test_an_exhibit_runs_shows_its_picture_and_can_be_asked(server: str, chromiu
 
     page.goto(f"{server}/?exhibit=message_passing/dagnn&steps=20&depth=4")
     page.wait_for_selector(".nr-stage[data-ready]")
-    assert page.locator(".nr-marks").first.bounding_box()["y"] < 900  # above the fold, nothing clicked
+    seen = "document.querySelector('.nr-marks')?.getBoundingClientRect().top < 900"
+    page.wait_for_function(seen)  # above the fold, nothing clicked
     assert page.locator("h1").inner_text() == "DAGNN"
     assert "depth=4" in page.url
     page.wait_for_selector(".st-key-progress-stop", state="detached")

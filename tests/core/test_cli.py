@@ -15,7 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from neurorama import Exhibit, catalogue, cli, hosts, places, runner, skeleton
+from neurorama import catalogue, cli, hosts, places, runner, skeleton
 from neurorama.verdicts import read_verdicts
 
 QUICK = ("--set", "steps=10", "--set", "depth=2")
@@ -173,31 +173,25 @@ def test_adding_a_graph_makes_it_a_source(tmp_path: Path) -> None:
 # Judging
 
 
-def test_judging_keeps_what_it_prints(home: Path, monkeypatch: pytest.MonkeyPatch, tiny: Exhibit) -> None:
-    monkeypatch.setattr(catalogue, "load", lambda key: tiny)
-    told = json.loads(call("judge", "dagnn", "--seeds", "3", "--json").stdout)
+@pytest.mark.usefixtures("shelf")
+def test_judging_keeps_what_it_prints(home: Path) -> None:
+    told = json.loads(call("judge", "shelf/steady", "--seeds", "3", "--json").stdout)
     kept = json.loads((home / "assets" / "verdicts.json").read_text())
     assert kept == told
-    assert kept["message_passing/dagnn"]["shown"]["outcome"] == "supported"
-    line = call("judge", "sgc", "dagnn", "message_passing/sgc", "--seeds", "2").stdout.splitlines()
-    assert [words.partition(":")[0] for words in line] == ["message_passing/sgc", "message_passing/dagnn"]
-    assert "✓ supported" in line[0]
-    assert list(read_verdicts()) == ["message_passing/dagnn", "message_passing/sgc"]
+    assert kept["shelf/steady"]["shown"]["outcome"] == "supported"
+    line = call("judge", "shelf/steady", "shelf/where", "shelf/steady", "--seeds", "2").stdout.splitlines()
+    assert sorted(words.partition(":")[0] for words in line) == ["shelf/steady", "shelf/where"]
+    assert any("✓ supported" in words for words in line)
+    assert list(read_verdicts()) == ["shelf/steady", "shelf/where"]
 
 
-def test_an_exhibit_that_cannot_be_judged_is_told_and_the_rest_is_kept(
-    home: Path, monkeypatch: pytest.MonkeyPatch, tiny: Exhibit
-) -> None:
-    def load(key: str) -> Exhibit:
-        if "sgc" in key:
-            raise SyntaxError("not Python")
-        return tiny
-
-    monkeypatch.setattr(catalogue, "load", load)
-    result = call("judge", "sgc", "dagnn", "--seeds", "2")
+@pytest.mark.usefixtures("shelf")
+def test_an_exhibit_that_cannot_be_judged_is_told_and_the_rest_is_kept(home: Path) -> None:
+    result = call("judge", "shelf/raises", "shelf/steady", "--seeds", "2")
     assert result.exit_code == 1
-    assert "message_passing/sgc cannot be judged: SyntaxError: not Python" in result.stderr
-    assert list(read_verdicts()) == ["message_passing/dagnn"]
+    assert "shelf/raises cannot be judged" in result.stderr
+    assert "ZeroDivisionError" in result.stderr
+    assert list(read_verdicts()) == ["shelf/steady"]
 
 
 def test_a_file_of_verdicts_that_cannot_be_read_is_left_as_it_is(home: Path) -> None:
