@@ -60,8 +60,9 @@ def page() -> None:
                 width="stretch",
             )
     with right, st.container(key="stage", border=True):
-        if drawn != asked:
-            st.info("The settings have changed since this league. Run it to see theirs.", icon=":material/tune:")
+        with st.container():  # always there, so that the player below stays in its place
+            if drawn != asked:
+                st.info("The settings have changed since this league. Run it to see theirs.", icon=":material/tune:")
         captions = dict(ring.views)
         captions.setdefault(ring.metric, "On what was held out; higher is better.")
         captions.setdefault("loss", "What training pulls down.")

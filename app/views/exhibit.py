@@ -53,8 +53,11 @@ def page() -> None:
         with right:
             heading(row, exhibit, job)
             with st.container(key="stage", border=True):
-                if drawn != params:
-                    st.info("The knobs have moved since this run. Run it to see what they do.", icon=":material/tune:")
+                with st.container():  # always there, so that the player below stays in its place
+                    if drawn != params:
+                        st.info(
+                            "The knobs have moved since this run. Run it to see what they do.", icon=":material/tune:"
+                        )
                 show.player(job, exhibit)
         with left, st.container(key="knobs"):
             knobs.panel({"exhibit": row.key}, exhibit, params, data.own())
