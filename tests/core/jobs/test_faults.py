@@ -183,6 +183,13 @@ def told(server: subprocess.Popen[bytes]) -> list[list]:
     return json.loads(server.stdout.readline())
 
 
+def alive(side: psutil.Process) -> bool:
+    try:
+        return side.is_running() and side.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # it ended between the two questions
+        return False
+
+
 @pytest.mark.slow
 def test_a_killed_server_loses_no_frame_that_it_had_and_its_side_processes_end(
     server: subprocess.Popen[bytes], shelf: None
@@ -206,7 +213,7 @@ def test_a_killed_server_loses_no_frame_that_it_had_and_its_side_processes_end(
             if before == "running":
                 assert len(job.frames) >= done + 1
         print(f"frames lost: 0 of {sum(done + 1 for _, state, done in state if state == 'running')}; runs told lost: 3")
-        until(lambda: not any(side.is_running() and side.status() != psutil.STATUS_ZOMBIE for side in sides), 30)
+        until(lambda: not any(map(alive, sides)), 30)
         again = jobs.submit("shelf/steady", {"steps": 5, "seed": 10})
         assert again.wait(60).state == "done"
 
