@@ -670,13 +670,14 @@ class Stage {
     this.base = make("div", "nr-base");
     this.base.append(this.#controls());
     this.root.append(this.rows, this.card, this.base);
-    element.append(this.root);
     this.root.addEventListener("keydown", (event) => this.#key(event));
+    this.update(bytes); // if this fails, nothing was done to the page
+    element.append(this.root);
     this.fullscreen = () => { if (!document.fullscreenElement) this.enlarge(null); };
     document.addEventListener("fullscreenchange", this.fullscreen);
     this.watcher = new ResizeObserver(() => this.#lay());
     this.watcher.observe(this.root);
-    this.update(bytes);
+    this.#lay();
     if (options.step !== undefined) this.set({ step: options.step });
   }
 
@@ -760,7 +761,7 @@ class Stage {
         await pane.lay();
         pane.paint();
       }
-      this.root.dataset.ready = "";
+      if (this.panes.every((pane) => pane.frame)) this.root.dataset.ready = "";
       this.#draw();
     });
     return this.laying;
