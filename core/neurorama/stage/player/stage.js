@@ -86,6 +86,11 @@ function figures(value) {
   return size < 1e-4 ? value.toExponential(2) : String(Number(value.toPrecision(3)));
 }
 
+/** Writes only what is new: what is written is laid out again. */
+function write(element, words) {
+  if (element.textContent !== words) element.textContent = words;
+}
+
 function make(tag, className = "", words = "", attributes = {}) {
   const element = document.createElement(tag);
   if (className) element.className = className;
@@ -845,16 +850,17 @@ class Stage {
     const { time } = this.description, { place, step } = this;
     this.slider.value = place;
     const words = `${time.name.length <= 24 ? time.name : "step"} ${step} of ${time.of}`;
-    this.told.textContent = words;
+    write(this.told, words);
     this.slider.setAttribute("aria-valuetext", words);
     this.slider.style.setProperty("--nr-share", place / Math.max(1, time.steps.length - 1));
     for (const pane of this.panes) {
       if (this.large && pane !== this.large) continue;
       pane.paint();
       const { told } = pane, late = step < told.starts;
-      pane.wait.textContent = late ? `from ${time.name} ${told.starts} on` : "";
-      pane.note.textContent = told.notes.states[stateOf(told.notes, place)];
-      pane.board.setAttribute("aria-label", told.alts.states[stateOf(told.alts, place)]);
+      write(pane.wait, late ? `from ${time.name} ${told.starts} on` : "");
+      write(pane.note, told.notes.states[stateOf(told.notes, place)]);
+      const says = told.alts.states[stateOf(told.alts, place)];
+      if (pane.says !== says) pane.board.setAttribute("aria-label", (pane.says = says));
     }
     this.#write();
     if (this.said !== step) this.options.onStep?.((this.said = step));
