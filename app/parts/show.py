@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
-from neurorama import Frame, Graph, InputError
+from neurorama import Frame, Graph, InputError, Value
 from neurorama.data import GraphData
 from neurorama.stage import Card
 
 from .player import play
-from .runs import Job, pool
-from .words import count, plain
+from .runs import Job, Still
+from .words import count, plain, seconds
 
 POLL = 0.7  # seconds between two looks at a run
 
@@ -27,12 +28,12 @@ class Poster:
     time: str = "training step"
 
 
-def player(job: Job, card: Card) -> None:
+def player(job: Job | Still, card: Card) -> None:
     """Draws a run while it goes on, and afterwards at any of its moments; asks again only while it goes on."""
     st.fragment(_player, run_every=POLL if job.running else None)(job, card)
 
 
-def _player(job: Job, card: Card) -> None:
+def _player(job: Job | Still, card: Card) -> None:
     running = job.running
     job.look()
     if running:
@@ -56,25 +57,36 @@ def _player(job: Job, card: Card) -> None:
         st.skeleton(height=640)
     if job.stopped:
         st.caption(f"Stopped after {count(len(job.frames), 'frame')}.")
+    if job.state == "lost":
+        st.caption(f"{count(len(job.frames), 'frame')} came before it was lost. Run it again to have all of them.")
 
 
-def progress(job: Job, key: str, unit: str) -> None:
-    """How far a job is, and a button that stops it."""
+def progress(job: Any, key: str, unit: str) -> None:
+    """How far a job, or a batch of them, is, and a button that stops it."""
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key=f"progress-{key}"):
-        if job.waiting:
-            ahead = pool().ahead(job)
+        if job.trouble:
+            st.progress(0.0, text=plain(f"{job.trouble[0].upper()}{job.trouble[1:]} …"))
+        elif job.waiting:
+            ahead = job.ahead
             st.progress(
                 0.0, text=f"Waiting · {count(ahead, 'run')} ahead of you" if ahead else "Waiting · next in line"
             )
         elif job.of:
-            st.progress(min(1.0, job.done / job.of), text=f"{unit} {job.done} of {job.of}")
+            expected = job.expected
+            times = f" · {seconds(job.elapsed)} of about {seconds(expected)}" if expected else ""
+            st.progress(min(1.0, job.done / job.of), text=f"{unit} {job.done} of {job.of}{times}")
         else:
             st.progress(0.0, text="Starting …")
         st.button("Stop", icon=":material/stop:", key=key, on_click=job.stop)
+
+
+def still(name: str, values: Mapping[str, Value], poster: Poster, key: str = "player") -> None:
+    """Some values, drawn once."""
+    play(name, [Frame(0, 0, values)], poster, False, {}, key)
 
 
 def graph(name: str, found: GraphData) -> None:
     """One graph, drawn."""
     value = Graph(found.edge_index, found.num_nodes, found.y, directed=found.directed, names=found.names)
     caption = "Colour is the label." if found.y is not None else "No labels, so all nodes have one colour."
-    play(name, [Frame(0, 0, {"graph": value})], Poster({"graph": caption}), False, {}, "player")
+    still(name, {"graph": value}, Poster({"graph": caption}))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-import neurorama
-from neurorama import Frame, InputError, Params, catalogue, data
+from neurorama import Frame, InputError, catalogue, data
 from neurorama.trace import split
 from parts import address, knobs, marks, runs, show
 from parts.words import label, plain
@@ -31,7 +30,7 @@ def page() -> None:
     )
     for complaint in complaints:
         address.complain(complaint)
-    drawn, job = runs.on_stage(name, params, lambda job: job.record(league(name, params)))
+    drawn, job = runs.on_stage(name, params, lambda again: runs.of_league(name, params, again))
     st.markdown(
         f"**{plain(ring.title)}.** Every system on the same data, with the same split and the same budget of training. "
         f"The score is {plain(ring.metric)}; higher is better."
@@ -62,11 +61,6 @@ def page() -> None:
     marks.group("In this arena")
     for key in keys:
         marks.link(catalogue.row(key))
-
-
-def league(name: str, params: Params) -> neurorama.Run:
-    knobs = params.model_dump()
-    return neurorama.league(name, knobs["source"], knobs["seed"], knobs["steps"])
 
 
 def standings(last: Frame, metric: str) -> None:

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-import neurorama
 from neurorama import Exhibit, Frame, InputError, Params, catalogue, data, traces
 from neurorama.catalogue import Row
 from parts import address, knobs, marks, runs, show, source
@@ -37,15 +36,16 @@ def page() -> None:
     except Exception as error:  # a broken exhibit breaks only itself
         st.error(plain(f"{row.key} cannot be opened: {type(error).__name__}: {error}"), icon=":material/error:")
         return
+    open_run(row.key, exhibit)
     params, complaints = address.read(
-        exhibit.params, {name: text for name, text in st.query_params.items() if name != "exhibit"}
+        exhibit.params, {name: text for name, text in st.query_params.items() if name not in ("exhibit", "run")}
     )
     for complaint in complaints:
         address.complain(complaint)
     drawn, job = runs.on_stage(
         row.key,
         params,
-        lambda job: job.record(neurorama.frames(row.key, params)),
+        lambda again: runs.of_exhibit(row.key, params, again),
         lambda: recording(row.key) if params == exhibit.params() else None,
     )
     with st.container(key="exhibit"):
@@ -58,7 +58,7 @@ def page() -> None:
                 show.player(job, exhibit)
         with left, st.container(key="knobs"):
             knobs.panel({"exhibit": row.key}, exhibit, params, data.own())
-            run_button(row.key, params, job)
+            run_button(row.key, params, job, drawn == params)
     one, two, three = st.columns([1, 1.6, 1.1], gap="medium")
     with one, st.container(border=True, height="stretch"):
         claim(row.key, exhibit, params)
@@ -123,19 +123,44 @@ def heading(row: Row, exhibit: Exhibit[Any], job: Job) -> None:
         st.markdown(source.text(row.key).idea)
 
 
-def run_button(key: str, params: Params, job: Job) -> None:
-    """Runs these knobs from the start, to be watched."""
+def open_run(key: str, exhibit: Exhibit[Any]) -> None:
+    """Puts the run that the address names on the stage, with its knobs in the address."""
+    asked, now = st.query_params.get("run"), st.session_state.get("on stage")
+    arrived = st.session_state.get("wanted") == "once"
+    if not asked or not arrived or (now is not None and getattr(now[2], "id", "") == asked):
+        return
+    try:
+        job = runs.opened(key, asked)
+        params = exhibit.params.parse(job.params)
+    except InputError as error:
+        address.complain(address.told(error))
+        del st.query_params["run"]
+        return
+    del st.session_state["wanted"]
+    runs.show(key, params, job)
+    st.query_params.from_dict({**address.write({"exhibit": key}, params), "run": asked})
+
+
+def run_button(key: str, params: Params, job: Job | runs.Still, same: bool) -> None:
+    """Runs these knobs; where that very run is on the stage already, once more if it is wanted."""
     verdict = marks.verdicts().get(key)
     usual = params.model_copy(update={"seed": 0}) == type(params)()
+    done = same and isinstance(job, Job) and job.state == "done"
     with st.container(key="run"):
+        if done and isinstance(job, Job) and job.found:
+            st.caption("These knobs were run before: this is that run.")
+        label = "Run it anyway" if done and job.found else "Run it again" if done else "Run it yourself"
         st.button(
-            f"Run it yourself · about {seconds(verdict.seconds)}" if verdict and usual else "Run it yourself",
+            f"{label} · about {seconds(verdict.seconds)}" if verdict and usual else label,
             type="primary",
             icon=":material/play_arrow:",
             key="run-button",
-            on_click=runs.run_again,
+            on_click=runs.run_again if done else runs.run,
             disabled=job.running,
             width="stretch",
+        )
+        st.page_link(
+            "views/sweep.py", label="Sweep two knobs", icon=":material/grid_on:", query_params={"exhibit": key}
         )
 
 
@@ -143,7 +168,7 @@ def claim(key: str, exhibit: Exhibit[Any], params: Params) -> None:
     """What is claimed, what the paper says, how it was judged, and judging it here and now."""
     st.subheader("The claim", anchor=False)
     st.markdown(plain(exhibit.claim.statement))
-    job = runs.pool().find(("judge", key, params.model_copy(update={"seed": 0})))
+    job = runs.known(("judge", key, params.model_copy(update={"seed": 0})))
     st.fragment(_judgement, run_every=show.POLL if job and job.running else None)(key, exhibit, params)
     if exhibit.claim.paper_says:
         st.markdown(f":small[**The paper:** {plain(exhibit.claim.paper_says)}]")
@@ -153,7 +178,7 @@ def _judgement(key: str, exhibit: Exhibit[Any], params: Params) -> None:
     base = params.model_copy(update={"seed": 0})
     name = ("judge", key, base)
     usual = base == type(params)()
-    job = runs.pool().find(name)
+    job = runs.known(name)
     if job is not None and job.running:
         st.session_state["judging"] = name
         job.look()
@@ -171,6 +196,8 @@ def _judgement(key: str, exhibit: Exhibit[Any], params: Params) -> None:
         st.markdown(marks.numbers(verdict, exhibit.claim.unit))
         if not usual and job is None:
             st.caption("Judged at the usual knobs, not at yours.")
+    if (last := runs.kept().get(name)) and last.fault:
+        st.error(plain(last.fault), icon=":material/error:")
     again = "Judge it again" if verdict and usual else "Judge it now" if usual else "Judge it at your knobs"
     runs_needed = 2 * exhibit.claim.seeds
     if st.button(
@@ -179,8 +206,12 @@ def _judgement(key: str, exhibit: Exhibit[Any], params: Params) -> None:
         key="judge",
         help=f"{runs_needed} runs: {exhibit.claim.seeds} seeds, each with the mechanism on and off.",
     ):
-        runs.pool().start(name, lambda job: neurorama.judge(key, base, watch=job.report))
-        st.rerun()
+        try:
+            runs.judgement(key, base)
+        except InputError as error:
+            st.error(plain(str(error)), icon=":material/error:")
+        else:
+            st.rerun()
 
 
 def take_it_with_you(row: Row, exhibit: Exhibit[Any], params: Params) -> None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from .exhibit import Entry as Entry
     from .exhibit import Exhibit as Exhibit
     from .exhibit import Preset as Preset
+    from .jobs import Job as Job
+    from .jobs import submit as submit
+    from .jobs import sweep as sweep
     from .page import export_html as export_html
     from .paper import Paper as Paper
     from .paper import Params as Params
@@ -46,6 +49,7 @@ _NAMES = {
     "check": "faults",
     "errors": "InputError",
     "exhibit": "Claim Entry Exhibit Preset",
+    "jobs": "Job submit sweep",
     "page": "export_html",
     "paper": "Paper Params",
     "runner": "Verdict frames judge league run",

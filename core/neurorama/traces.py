@@ -114,7 +114,11 @@ def recorded(key: str) -> tuple[Trace, dict[str, Any]] | None:
         trace, about = codec.load(file(row.key).read_bytes(), UNPACKED)
         if trace.exhibit != row.key or not trace.frames:
             raise InputError(f"it has {len(trace.frames)} frames of {trace.exhibit}")
-        known: dict[str, Any] = {"date": str(about["date"]), "version": str(about["version"]), "every": int(about["every"])}
+        known: dict[str, Any] = {
+            "date": str(about["date"]),
+            "version": str(about["version"]),
+            "every": int(about["every"]),
+        }
         known["stale"] = known["version"] != __version__ or about.get("code") != code(row)
     except (InputError, OSError, LookupError, TypeError, ValueError, SyntaxError) as error:
         logging.getLogger("neurorama").warning("the recording of %s cannot be read: %s", row.key, error)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -333,7 +334,9 @@ def test_the_program_ends_with_the_right_code_and_no_traceback(tmp_path: Path) -
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is a signal on POSIX systems")
 def test_ctrl_c_is_one_line() -> None:
     command = [sys.executable, "-c", "from neurorama.cli import main; main()", "run", "dagnn", "--set", "steps=1000"]
-    with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # also where the suite runs in background
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, text=True, stdout=pipe, stderr=pipe, preexec_fn=heard) as process:
         time.sleep(6)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
