@@ -192,6 +192,26 @@ function radii(marker) {
   return (i) => Math.max(marker.sizemin ?? 0, Math.sqrt(size(i) / marker.sizeref)) / 2;
 }
 
+const stamps = new Map();
+
+/** A dot with its ring, drawn once and stamped from then on: a browser without a graphics card fills circles slowly. */
+function stamp(fill, radius, width, ring) {
+  const key = `${fill} ${radius} ${width} ${ring}`;
+  if (!stamps.has(key)) {
+    const ratio = (globalThis.devicePixelRatio || 1) * 2, reach = Math.ceil(radius + width / 2) + 1;
+    const image = new OffscreenCanvas(2 * reach * ratio, 2 * reach * ratio), pen = image.getContext("2d");
+    pen.scale(ratio, ratio);
+    pen.beginPath();
+    pen.arc(reach, reach, radius, 0, 7);
+    Object.assign(pen, { fillStyle: fill, strokeStyle: ring, lineWidth: width });
+    pen.fill();
+    if (width > 0) pen.stroke();
+    if (stamps.size > 2000) stamps.clear();
+    stamps.set(key, { image: image.transferToImageBitmap(), reach });
+  }
+  return stamps.get(key);
+}
+
 function paintMarks(pen, trace, { x, y, n }, alpha) {
   const marker = trace.marker ?? {}, { symbol = "circle" } = marker;
   if (symbol === "arrow") return paintArrows(pen, { x, y, n }, marker);
@@ -222,14 +242,8 @@ function paintMarks(pen, trace, { x, y, n }, alpha) {
       pen.fillRect(x[i] - r, y[i] - r, 2 * r, 2 * r);
       continue;
     }
-    pen.beginPath();
-    pen.arc(x[i], y[i], r, 0, 7);
-    pen.fill();
-    const width = ring(i);
-    if (width > 0) {
-      pen.lineWidth = width;
-      pen.stroke();
-    }
+    const dot = stamp(fill, r, ring(i), marker.line?.color);
+    pen.drawImage(dot.image, x[i] - dot.reach, y[i] - dot.reach, 2 * dot.reach, 2 * dot.reach);
   }
   pen.globalAlpha = alpha;
 }
