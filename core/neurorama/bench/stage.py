@@ -11,10 +11,10 @@ import gzip
 import shutil
 import tempfile
 import time
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,11 +44,17 @@ _SCRUB = """async () => {
 }"""
 
 
+class _Card(NamedTuple):
+    arms: tuple[str, ...] = ("method", "baseline")
+    views: Mapping[str, str] = {"graph": "", "nodes apart": ""}
+    time: str = "step"
+
+
 def run(steps: int) -> Stage:
     """A run that is made up: classes are found one by one while the representation drifts."""
     rng = np.random.default_rng(0)
     edges, labels = rng.integers(0, NODES, (2, EDGES)), rng.integers(0, 4, NODES)
-    x = {arm: rng.normal(size=(NODES, WIDTH)) for arm in ("method", "baseline")}
+    x = {arm: rng.normal(size=(NODES, WIDTH)) for arm in _Card().arms}
     frames = []
     for step in range(steps):
         values: dict[str, Any] = {}
@@ -58,8 +64,7 @@ def run(steps: int) -> Stage:
             values[f"graph/{arm}"] = Graph(edges, NODES, guess, wrong=guess != labels, train=np.arange(NODES) < 20)
             values[f"nodes apart/{arm}"] = Points(x[arm], labels, wrong=guess != labels, items="nodes")
         frames.append(Frame(step, steps - 1, values))
-    views = {"graph": "", "nodes apart": ""}
-    return Stage.of_frames(frames, SimpleNamespace(arms=tuple(x), time="step", views=views))
+    return Stage.of_frames(frames, _Card())
 
 
 def measure(quick: bool = False) -> dict[str, float | int | None]:
