@@ -17,6 +17,7 @@ from .theme import QUANTITY, SHADES, SIGNED, Scale, Theme, class_colour, class_s
 
 DRAWN = 2_000  # nodes that are drawn one by one; more go to WebGL
 NUMBERED = 60  # nodes whose numbers are written into them
+LINKED = 20_000  # edges of a graph that a player is told of one by one
 NAMED = 120  # nodes that have their names beside them, where there is room
 
 
@@ -203,7 +204,9 @@ class OnNodes(Renderer):
         if isinstance(value, Mask):
             known["weight"] = value.nodes
         known |= {"a mistake": graph.wrong, "label was given": graph.train}
-        return Items(graph.items, graph.names, {name: fact for name, fact in known.items() if fact is not None})
+        links = self.distinct(graph)[0]
+        facts = {name: fact for name, fact in known.items() if fact is not None}
+        return Items(graph.items, graph.names, facts, links if links.shape[1] <= LINKED else None)
 
     def _node_patches(self, arm: str, graph: Graph) -> list[dict[str, Any]]:
         where = self.where[arm][: graph.num_nodes]

@@ -473,7 +473,7 @@ class Pane {
     if (!this.frame) return;
     const { stage, told } = this;
     const lit = stage.lit.map((item) => this.find(item)).filter((i) => i >= 0);
-    const key = [told.traces.map((track) => stateOf(track, stage.place)), lit, stage.pending(this), lit.length && stage.place].join("|");
+    const key = [told.traces.map((track) => stateOf(track, stage.place)), lit, stage.editor?.state, lit.length && stage.place].join("|");
     if (key === this.painted) return;
     this.painted = key;
     this.figure.dataset.lit = lit.length;
@@ -482,10 +482,32 @@ class Pane {
     pen.clearRect(0, 0, this.canvas.width, this.canvas.height);
     pen.drawImage(this.below, 0, 0);
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    if (told.kind === "Points") for (const i of lit) this.#trail(pen, i);
+    for (const i of lit) told.kind === "Points" ? this.#trail(pen, i) : this.#near(pen, i);
     this.#paint(pen, this.fixed, this.data.length);
     for (const i of lit) this.#halo(pen, i);
-    stage.edits?.paint(pen, this);
+    stage.editor?.paint(pen, this);
+  }
+
+  /** Pairs of items that belong together, at this step. */
+  get links() {
+    const track = this.told.items?.links;
+    return (track && real(track.states[stateOf(track, this.stage.place)], this.stage.table)) ?? [[], []];
+  }
+
+  /** The links of item `i`, over the others. */
+  #near(pen, i) {
+    const [a, b] = this.links, nodes = this.marks.map((k) => this.now(k)).find((trace) => trace.type.startsWith("scatter"));
+    if (!a.length || !nodes) return;
+    pen.save();
+    Object.assign(pen, { strokeStyle: this.frame.theme.soft, lineWidth: 2 });
+    pen.beginPath();
+    for (let k = 0; k < a.length; k++) {
+      if (a[k] !== i && b[k] !== i) continue;
+      pen.moveTo(this.frame.x(nodes.x[a[k]]), this.frame.y(nodes.y[a[k]]));
+      pen.lineTo(this.frame.x(nodes.x[b[k]]), this.frame.y(nodes.y[b[k]]));
+    }
+    pen.stroke();
+    pen.restore();
   }
 
   /** Where item `i` was until now. */
@@ -780,7 +802,7 @@ class Stage {
         pane.paint();
       }
       this.root.dataset.ready = "";
-      this.#draw();
+      this.draw();
     });
     return this.laying;
   }
@@ -819,7 +841,7 @@ class Stage {
   /** Goes to a place in the list of steps. */
   go(place) {
     this.place = Math.min(this.description.time.steps.length - 1, Math.max(0, place));
-    this.#draw();
+    this.draw();
   }
 
   toggle() {
@@ -853,7 +875,7 @@ class Stage {
   }
 
   /** Asks for a picture of the present moment; many calls before the next frame of the screen are one. */
-  #draw() {
+  draw() {
     this.drawing ||= requestAnimationFrame(() => {
       this.drawing = 0;
       this.#paint();
@@ -887,11 +909,12 @@ class Stage {
     this.pointer = pane ? { pane, x: event.clientX, y: event.clientY, px: event.offsetX, py: event.offsetY } : null;
     this.hovered = item;
     if (pane) pane.canvas.style.cursor = item ? "pointer" : "default";
-    this.#draw();
+    this.draw();
   }
 
   click(pane, event) {
     const item = pane.pick(event.offsetX, event.offsetY);
+    if (this.editor?.click(pane, item)) return;
     if (item) this.select(item, event.shiftKey || event.ctrlKey || event.metaKey);
     else if (!event.shiftKey) this.set({ selected: [] });
   }
@@ -918,7 +941,7 @@ class Stage {
       place = place < 0 ? steps.length - 1 : Math.max(0, place - 1);
       this.place = place;
     }
-    this.#draw();
+    this.draw();
   }
 
   /** All items by their names. */
@@ -983,10 +1006,6 @@ class Stage {
     if (left + w > box.width - 4) left -= w + 36;
     if (pointer.y + 18 + h > innerHeight - this.base.offsetHeight) top -= h + 36;
     Object.assign(this.card.style, { left: `${Math.max(4, left)}px`, top: `${Math.max(4, top)}px` });
-  }
-
-  pending() {
-    return "";
   }
 
   // -------- the rest
