@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from .arena import Arena as Arena
     from .arena import descend as descend
     from .check import faults as faults
+    from .compare import Comparison as Comparison
+    from .compare import compare as compare
     from .errors import InputError as InputError
     from .exhibit import Claim as Claim
     from .exhibit import Entry as Entry
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "arena": "Arena descend",
     "check": "faults",
+    "compare": "Comparison compare",
     "errors": "InputError",
     "exhibit": "Claim Entry Exhibit Preset Result",
     "jobs": "Job submit sweep",

@@ -34,12 +34,14 @@ TITLE = 26  # characters of a line in the name of an axis
 
 @dataclass(frozen=True)
 class Scene:
-    """What all series of a run share: the time axis from `start` to `end`, and the place of each arm."""
+    """What all series of a run share: the time axis from `start` to `end`, the place of each arm, and how what is
+    wider than a plane is laid flat ("pca", "umap")."""
 
     time: str
     start: int
     end: int
     arms: tuple[str, ...]
+    projection: str = "pca"
 
     def style(self, arm: str) -> tuple[str, str]:
         """(colour, dash) of an arm; a value without arm is drawn as the method."""
@@ -67,11 +69,13 @@ class Items:
         kind: what they are ("nodes"): pictures of the same kind are linked, item by item.
         names: one for each, or () for numbers.
         facts: what is known of each at this step, (n,); booleans are said of those for which they hold.
+        links: (2, m) pairs of items that belong together, or None.
     """
 
     kind: str
     names: Sequence[str] = ()
     facts: Mapping[str, Array] = field(default_factory=dict)
+    links: Array | None = None
 
 
 class Renderer(ABC):

@@ -98,7 +98,8 @@ class Describer:
         facts = {name: self._track([_fact(one, name) for one in every]) for name in known}
         spelled = tuple(str(name) for name in some.names)
         place = names.setdefault(spelled, len(names)) if spelled else None
-        return {"kind": some.kind, "names": place, "facts": facts}
+        links = self._track([None if one is None else one.links for one in every])
+        return {"kind": some.kind, "names": place, "facts": facts, "links": links}
 
     def _track(self, values: Iterable[Any]) -> Track:
         places: dict[str, int] = {}

@@ -17,6 +17,7 @@ from .theme import QUANTITY, SHADES, SIGNED, Scale, Theme, class_colour, class_s
 
 DRAWN = 2_000  # nodes that are drawn one by one; more go to WebGL
 NUMBERED = 60  # nodes whose numbers are written into them
+LINKED = 20_000  # edges of a graph that a player is told of one by one
 NAMED = 120  # nodes that have their names beside them, where there is room
 
 
@@ -42,13 +43,7 @@ class OnNodes(Renderer):
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        sizes = {arm: max(self.graph(value).num_nodes for value in line.values) for arm, line in self.lines.items()}
-        same = len(set(sizes.values())) == 1
-        everyone = self._place([self.graph(v) for v in self.every()], max(sizes.values())) if same else None
-        self.where = {
-            arm: everyone if everyone is not None else self._place([self.graph(v) for v in line.values], sizes[arm])
-            for arm, line in self.lines.items()
-        }
+        self.where = self._placed()
         graphs = [self.graph(value) for value in self.every()]
         self._edges: dict[tuple[int, int, bool], Edges] = {}
         self.quantity = extent(graph.values for graph in graphs if graph.values is not None)
@@ -58,6 +53,22 @@ class OnNodes(Renderer):
     @staticmethod
     def graph(value: Any) -> Any:
         return value.over if isinstance(value, Mask) else value
+
+    def _placed(self) -> dict[str, Array]:
+        """Where the nodes of each arm are: alike in all arms where these have as many nodes, or names that tell."""
+        graphs = {arm: [self.graph(value) for value in line.values] for arm, line in self.lines.items()}
+        sizes = {arm: max(graph.num_nodes for graph in those) for arm, those in graphs.items()}
+        if len(set(sizes.values())) == 1:
+            everyone = self._place([graph for those in graphs.values() for graph in those], max(sizes.values()))
+            return dict.fromkeys(graphs, everyone)
+        names = {arm: tuple(map(str, those[-1].names)) for arm, those in graphs.items()}
+        if any(not found or len(set(found)) < sizes[arm] for arm, found in names.items()):
+            return {arm: self._place(those, sizes[arm]) for arm, those in graphs.items()}
+        number = {name: i for i, name in enumerate(dict.fromkeys(name for found in names.values() for name in found))}
+        ranks = {arm: np.array([number[name] for name in found]) for arm, found in names.items()}
+        edges = {arm: np.concatenate([graph.edges for graph in those], 1) for arm, those in graphs.items()}
+        everyone = places(np.concatenate([ranks[arm][edges[arm]] for arm in graphs], 1), len(number))
+        return {arm: everyone[ranks[arm]] for arm in graphs}
 
     @staticmethod
     def _place(graphs: Sequence[Any], n: int) -> Array:
@@ -193,7 +204,9 @@ class OnNodes(Renderer):
         if isinstance(value, Mask):
             known["weight"] = value.nodes
         known |= {"a mistake": graph.wrong, "label was given": graph.train}
-        return Items(graph.items, graph.names, {name: fact for name, fact in known.items() if fact is not None})
+        links = self.distinct(graph)[0]
+        facts = {name: fact for name, fact in known.items() if fact is not None}
+        return Items(graph.items, graph.names, facts, links if links.shape[1] <= LINKED else None)
 
     def _node_patches(self, arm: str, graph: Graph) -> list[dict[str, Any]]:
         where = self.where[arm][: graph.num_nodes]

@@ -86,6 +86,11 @@ function figures(value) {
   return size < 1e-4 ? value.toExponential(2) : String(Number(value.toPrecision(3)));
 }
 
+/** Writes only what is new: what is written is laid out again. */
+function write(element, words) {
+  if (element.textContent !== words) element.textContent = words;
+}
+
 function make(tag, className = "", words = "", attributes = {}) {
   const element = document.createElement(tag);
   if (className) element.className = className;
@@ -187,6 +192,26 @@ function radii(marker) {
   return (i) => Math.max(marker.sizemin ?? 0, Math.sqrt(size(i) / marker.sizeref)) / 2;
 }
 
+const stamps = new Map();
+
+/** A dot with its ring, drawn once and stamped from then on: a browser without a graphics card fills circles slowly. */
+function stamp(fill, radius, width, ring) {
+  const key = `${fill} ${radius} ${width} ${ring}`;
+  if (!stamps.has(key)) {
+    const ratio = (globalThis.devicePixelRatio || 1) * 2, reach = Math.ceil(radius + width / 2) + 1;
+    const image = new OffscreenCanvas(2 * reach * ratio, 2 * reach * ratio), pen = image.getContext("2d");
+    pen.scale(ratio, ratio);
+    pen.beginPath();
+    pen.arc(reach, reach, radius, 0, 7);
+    Object.assign(pen, { fillStyle: fill, strokeStyle: ring, lineWidth: width });
+    pen.fill();
+    if (width > 0) pen.stroke();
+    if (stamps.size > 2000) stamps.clear();
+    stamps.set(key, { image: image.transferToImageBitmap(), reach });
+  }
+  return stamps.get(key);
+}
+
 function paintMarks(pen, trace, { x, y, n }, alpha) {
   const marker = trace.marker ?? {}, { symbol = "circle" } = marker;
   if (symbol === "arrow") return paintArrows(pen, { x, y, n }, marker);
@@ -217,14 +242,8 @@ function paintMarks(pen, trace, { x, y, n }, alpha) {
       pen.fillRect(x[i] - r, y[i] - r, 2 * r, 2 * r);
       continue;
     }
-    pen.beginPath();
-    pen.arc(x[i], y[i], r, 0, 7);
-    pen.fill();
-    const width = ring(i);
-    if (width > 0) {
-      pen.lineWidth = width;
-      pen.stroke();
-    }
+    const dot = stamp(fill, r, ring(i), marker.line?.color);
+    pen.drawImage(dot.image, x[i] - dot.reach, y[i] - dot.reach, 2 * dot.reach, 2 * dot.reach);
   }
   pen.globalAlpha = alpha;
 }
@@ -454,7 +473,7 @@ class Pane {
     if (!this.frame) return;
     const { stage, told } = this;
     const lit = stage.lit.map((item) => this.find(item)).filter((i) => i >= 0);
-    const key = [told.traces.map((track) => stateOf(track, stage.place)), lit, stage.pending(this), lit.length && stage.place].join("|");
+    const key = [told.traces.map((track) => stateOf(track, stage.place)), lit, stage.editor?.state, lit.length && stage.place].join("|");
     if (key === this.painted) return;
     this.painted = key;
     this.figure.dataset.lit = lit.length;
@@ -463,10 +482,32 @@ class Pane {
     pen.clearRect(0, 0, this.canvas.width, this.canvas.height);
     pen.drawImage(this.below, 0, 0);
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    if (told.kind === "Points") for (const i of lit) this.#trail(pen, i);
+    for (const i of lit) told.kind === "Points" ? this.#trail(pen, i) : this.#near(pen, i);
     this.#paint(pen, this.fixed, this.data.length);
     for (const i of lit) this.#halo(pen, i);
-    stage.edits?.paint(pen, this);
+    stage.editor?.paint(pen, this);
+  }
+
+  /** Pairs of items that belong together, at this step. */
+  get links() {
+    const track = this.told.items?.links;
+    return (track && real(track.states[stateOf(track, this.stage.place)], this.stage.table)) ?? [[], []];
+  }
+
+  /** The links of item `i`, over the others. */
+  #near(pen, i) {
+    const [a, b] = this.links, nodes = this.marks.map((k) => this.now(k)).find((trace) => trace.type.startsWith("scatter"));
+    if (!a.length || !nodes) return;
+    pen.save();
+    Object.assign(pen, { strokeStyle: this.frame.theme.soft, lineWidth: 2 });
+    pen.beginPath();
+    for (let k = 0; k < a.length; k++) {
+      if (a[k] !== i && b[k] !== i) continue;
+      pen.moveTo(this.frame.x(nodes.x[a[k]]), this.frame.y(nodes.y[a[k]]));
+      pen.lineTo(this.frame.x(nodes.x[b[k]]), this.frame.y(nodes.y[b[k]]));
+    }
+    pen.stroke();
+    pen.restore();
   }
 
   /** Where item `i` was until now. */
@@ -762,7 +803,7 @@ class Stage {
         pane.paint();
       }
       if (this.panes.every((pane) => pane.frame)) this.root.dataset.ready = "";
-      this.#draw();
+      this.draw();
     });
     return this.laying;
   }
@@ -801,7 +842,7 @@ class Stage {
   /** Goes to a place in the list of steps. */
   go(place) {
     this.place = Math.min(this.description.time.steps.length - 1, Math.max(0, place));
-    this.#draw();
+    this.draw();
   }
 
   toggle() {
@@ -835,7 +876,7 @@ class Stage {
   }
 
   /** Asks for a picture of the present moment; many calls before the next frame of the screen are one. */
-  #draw() {
+  draw() {
     this.drawing ||= requestAnimationFrame(() => {
       this.drawing = 0;
       this.#paint();
@@ -846,16 +887,17 @@ class Stage {
     const { time } = this.description, { place, step } = this;
     this.slider.value = place;
     const words = `${time.name.length <= 24 ? time.name : "step"} ${step} of ${time.of}`;
-    this.told.textContent = words;
+    write(this.told, words);
     this.slider.setAttribute("aria-valuetext", words);
     this.slider.style.setProperty("--nr-share", place / Math.max(1, time.steps.length - 1));
     for (const pane of this.panes) {
       if (this.large && pane !== this.large) continue;
       pane.paint();
       const { told } = pane, late = step < told.starts;
-      pane.wait.textContent = late ? `from ${time.name} ${told.starts} on` : "";
-      pane.note.textContent = told.notes.states[stateOf(told.notes, place)];
-      pane.board.setAttribute("aria-label", told.alts.states[stateOf(told.alts, place)]);
+      write(pane.wait, late ? `from ${time.name} ${told.starts} on` : "");
+      write(pane.note, told.notes.states[stateOf(told.notes, place)]);
+      const says = told.alts.states[stateOf(told.alts, place)];
+      if (pane.says !== says) pane.board.setAttribute("aria-label", (pane.says = says));
     }
     this.#write();
     if (this.said !== step) this.options.onStep?.((this.said = step));
@@ -868,11 +910,12 @@ class Stage {
     this.pointer = pane ? { pane, x: event.clientX, y: event.clientY, px: event.offsetX, py: event.offsetY } : null;
     this.hovered = item;
     if (pane) pane.canvas.style.cursor = item ? "pointer" : "default";
-    this.#draw();
+    this.draw();
   }
 
   click(pane, event) {
     const item = pane.pick(event.offsetX, event.offsetY);
+    if (this.editor?.click(pane, item)) return;
     if (item) this.select(item, event.shiftKey || event.ctrlKey || event.metaKey);
     else if (!event.shiftKey) this.set({ selected: [] });
   }
@@ -899,7 +942,7 @@ class Stage {
       place = place < 0 ? steps.length - 1 : Math.max(0, place - 1);
       this.place = place;
     }
-    this.#draw();
+    this.draw();
   }
 
   /** All items by their names. */
@@ -964,10 +1007,6 @@ class Stage {
     if (left + w > box.width - 4) left -= w + 36;
     if (pointer.y + 18 + h > innerHeight - this.base.offsetHeight) top -= h + 36;
     Object.assign(this.card.style, { left: `${Math.max(4, left)}px`, top: `${Math.max(4, top)}px` });
-  }
-
-  pending() {
-    return "";
   }
 
   // -------- the rest

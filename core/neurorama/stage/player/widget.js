@@ -32,6 +32,7 @@ export default {
       plotly: await library(model), theme: themeOf(model), step: model.get("step"), selected: model.get("selected"),
       onStep: tell("step"), onSelect: tell("selected"),
     });
+    stage.root.classList.add("nr-above");
     const wear = () => stage.set({ theme: themeOf(model) });
     const watcher = new MutationObserver(wear);
     watcher.observe(document.body, { attributes: true });
