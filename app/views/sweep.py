@@ -46,7 +46,7 @@ def page() -> None:
         y, ys = axis("y", "down", axes, 1, exhibit.params)
         seeds = st.number_input("**seeds**", 1, 20, int(setting("seeds", "3")), key="sweep-seeds")
         st.query_params["seeds"] = str(seeds)
-        made = runs.known(("sweep", key, params, x, xs, y, ys, seeds))
+        made = runs.kept().get(("sweep", key, params, x, xs, y, ys, seeds))
         runs_needed = len(xs.split(",")) * len(ys.split(",")) * seeds
         if st.button(
             f"Run {count(runs_needed, 'run')}",

@@ -416,7 +416,7 @@ def test_a_run_is_found_again_after_a_restart_and_can_be_made_anew() -> None:
     assert anew.state == "done"
     linked = open_page("exhibit", exhibit="shelf/steady", run=job.id)
     assert linked.session_state["on stage"][2].id == job.id
-    wrong = open_page("exhibit", exhibit=DAGNN, run=job.id, **{"steps": "12"})
+    wrong = open_page("exhibit", exhibit=DAGNN, run=job.id, steps="12")
     assert plain(f"run {job.id} is of shelf/steady") in wrong.warning[0].value
     wrong.session_state["on stage"][2].stop()
 
@@ -438,11 +438,10 @@ def test_a_run_that_nobody_asked_for_ends_when_its_visitor_goes_on(monkeypatch: 
 def test_too_many_runs_are_told_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEURORAMA_QUEUE_LIMIT", "1")
     jobs = runs.pool()
-    going = [jobs.submit("shelf/steady", {"steps": 1000, "pause": 0.05, "seed": seed}) for seed in range(2)]
-    end = time.monotonic() + 60
-    while any(job.waiting for job in going):
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    going = []
+    for seed in range(2):
+        going.append(jobs.submit("shelf/steady", {"steps": 1000, "pause": 0.05, "seed": seed}))
+        next(iter(going[-1]))
     waiting = jobs.submit("shelf/steady", {"seed": 2})
     app = open_page("exhibit", exhibit="shelf/steady", seed="3")
     assert plain("1 runs wait already") in app.error[0].value
