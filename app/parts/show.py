@@ -18,7 +18,6 @@ from .runs import Job, Still
 from .words import count, plain, seconds
 
 POLL = 0.7  # seconds between two looks at a run
-SLOWEST = 4.0  # the same, at a run that has many ahead of it
 COLOURS = ("blue", "gray", "yellow", "green", "violet")  # of the arms: the method, its baseline, the others
 
 
@@ -38,7 +37,7 @@ def player(job: Job | Still, card: Card) -> None:
 
 def pace(job: Any) -> float:
     """Seconds between two looks at a job: the more are ahead of it, the less there is to see."""
-    return min(SLOWEST, POLL * (1 + job.ahead / 2)) if job.waiting else POLL
+    return min(4.0, POLL * (1 + job.ahead / 2)) if job.waiting else POLL
 
 
 def _player(job: Job | Still, card: Card) -> None:
