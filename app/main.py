@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from pathlib import Path
 
 import streamlit as st
@@ -30,4 +32,9 @@ page = st.navigation(
 if st.session_state.get("here") != page.url_path:  # whoever arrives on a page sees what its address says, run
     st.session_state.update(here=page.url_path, wanted="once")
 people.leave()
+if "torch" in sys.modules and not gc.get_freeze_count():
+    # Streamlit collects garbage after every run of a page. What torch has brought stays, and is most of what it would
+    # look through: a quarter of a second for each answer to each visitor.
+    gc.collect()
+    gc.freeze()
 page.run()

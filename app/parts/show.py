@@ -30,12 +30,21 @@ class Poster:
 
 def player(job: Job | Still, card: Card) -> None:
     """Draws a run while it goes on, and afterwards at any of its moments; asks again only while it goes on."""
-    st.fragment(_player, run_every=POLL if job.running else None)(job, card)
+    st.fragment(_player, run_every=pace(job) if job.running else None)(job, card)
+
+
+def pace(job: Any) -> float:
+    """Seconds between two looks at a job: the more are ahead of it, the less there is to see."""
+    return min(4.0, POLL * (1 + job.ahead / 2)) if job.waiting else POLL
 
 
 def _player(job: Job | Still, card: Card) -> None:
     running = job.running
     job.look()
+    if job.waiting:
+        st.session_state["waited for"] = job
+    elif st.session_state.pop("waited for", None) is job:
+        st.rerun()  # now there is something to see
     if running:
         st.session_state["followed"] = job
     elif st.session_state.pop("followed", None) is job:

@@ -117,15 +117,6 @@ class Jobs:
             task = self._task(record.id, "run", record.key, record.params, record.identity.code)
             return self._queue(Job(self, task, owner, record, ours=True, later=later))
 
-    def find(self, key: str, knobs: Knobs = None, *, owner: str = "") -> Job | None:
-        """The same run where the store has it, done by anybody, or under way and this owner's."""
-        from ..identity import identify
-
-        job = self._find(identify(key, knobs), owner)
-        if job is not None:
-            job.found = True
-        return job
-
     def get(self, run: str) -> Job:
         """The run of that id.
 
