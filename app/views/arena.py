@@ -7,6 +7,7 @@ import streamlit as st
 
 from neurorama import Curve, InputError, Params, catalogue, data
 from neurorama.runner import standings
+from neurorama.trace import split
 from parts import address, knobs, marks, runs, show
 from parts.words import label, plain
 
@@ -66,8 +67,9 @@ def page() -> None:
         captions = dict(ring.views)
         captions.setdefault(ring.metric, "On what was held out; higher is better.")
         captions.setdefault("loss", "What training pulls down.")
-        method = tuple(catalogue.row(key).name for key in drawn[1][:1])  # blue; the first baseline after it is grey
-        show.player(job, show.Poster(captions, method))
+        arms = [catalogue.row(key).name for key in drawn[1][:1]]  # blue; the first baseline after it is grey
+        arms += [arm for frame in job.frames[:1] for _, arm in map(split, frame.values) if arm]
+        show.player(job, show.Poster(captions, tuple(dict.fromkeys(arms))))
         if job.frames and not job.running:
             table(standings(job.frames, ring.metric), ring.metric)
     marks.group("In this arena")

@@ -31,12 +31,12 @@ def plain(value: object) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-def structural(edge_index: Tensor, num_nodes: int) -> Tensor:
-    """Features from the structure alone: the identity up to 2,000 nodes, else the degree's order of magnitude.
+def structural(edge_index: Tensor, num_nodes: int, identity: int = IDENTITY) -> Tensor:
+    """Features from the structure alone: the identity up to `identity` nodes, else the degree's order of magnitude.
 
     (2, m) -> (n, n), or (n, 16) one-hot of floor(log2(degree + 1)).
     """
-    if num_nodes <= IDENTITY:
+    if num_nodes <= identity:
         return torch.eye(num_nodes)
     degree = torch.bincount(edge_index.flatten(), minlength=num_nodes)
     bucket = (degree + 1).double().log2().floor().long().clamp(max=_BUCKETS - 1)
@@ -86,11 +86,11 @@ def assemble(
     )
 
 
-def usable(graph: GraphData, source: str) -> GraphData:
+def usable(graph: GraphData, source: str, identity: int = IDENTITY) -> GraphData:
     """The graph as undirected message passing wants it; `graph` itself where it is so already.
 
-    One-way edges become two-way, self-loops and repetitions go, features that are missing come from the structure;
-    `notes` tells what was done.
+    One-way edges become two-way, self-loops and repetitions go, features that are missing come from the structure (see
+    `structural`; `identity=0` gives all graphs features of one width); `notes` tells what was done.
 
     Raises:
         InputError: features that are not finite numbers; it names `source`.
@@ -100,15 +100,12 @@ def usable(graph: GraphData, source: str) -> GraphData:
         raise InputError(f"source={source!r} has features that are not finite numbers")
     src, dst = graph.edge_index
     there, back = (src * n + dst).sort().values, (dst * n + src).sort().values
-    tidy = (
-        not graph.directed and torch.equal(there, back) and not (src == dst).any() and len(there.unique()) == len(src)
-    )
-    if tidy and x.shape[1]:
+    simple = torch.equal(there, back) and len(there.unique()) == len(there) and bool((src != dst).all())
+    if simple and not graph.directed and x.shape[1]:
         return graph
     return assemble(
         pairs=graph.edge_index,
-        num_nodes=n,
-        x=x if x.shape[1] else None,
+        x=x if x.shape[1] else structural(graph.edge_index, n, identity),
         weight=graph.edge_weight,
         notes=(*graph.notes, *["one-way edges count as two-way"] * graph.directed),
         y=graph.y,

@@ -24,6 +24,8 @@ from torch.autograd.function import once_differentiable
 from .propagation import Adjacency
 
 Rate = Callable[[float, Tensor], Tensor]  # (time, state) -> how fast the state changes, of the state's shape
+Averages = Adjacency | Callable[[Tensor], Adjacency]  # A, or A(x)
+Solver = Literal["euler", "rk4", "dopri5", "implicit"]
 
 
 class Step(NamedTuple):
@@ -47,9 +49,35 @@ def last(steps: Iterable[Step]) -> Step:
     return deque(steps, maxlen=1).pop()
 
 
-def diffusion(near: Adjacency) -> Rate:
-    """The right-hand side $(A - I)x$ for a fixed A and x of shape (n, d)."""
-    return lambda _, x: near @ x - x
+def diffusion(near: Averages, source: Float[Tensor, "n d"] | float = 0.0) -> Rate:
+    """The right-hand side $(A - I)x$ + `source`, for x of shape (n, d) and a fixed A, or A(x)."""
+    return lambda _, x: _at(near, x) @ x - x + source
+
+
+def solve(
+    solver: Solver,
+    near: Averages,
+    x: Float[Tensor, "n d"],
+    time: float,
+    step: float = 1.0,
+    source: Float[Tensor, "n d"] | float = 0.0,
+) -> Iterator[Step]:
+    """Diffusion from 0 to `time` by the solver of that name, "implicit" by order 1.
+
+    Args:
+        step: as long as the equal steps should be; where it does not divide `time`, they are a little longer or
+            shorter. `dopri5` chooses its own.
+        source: what flows in all the time, a constant beside $(A - I)x$.
+    """
+    steps = max(1, round(time / step))
+    if solver == "implicit":
+        return implicit(near, x, time, steps, source=source)
+    rate = diffusion(near, source)
+    return dopri5(rate, x, time) if solver == "dopri5" else {"euler": euler, "rk4": rk4}[solver](rate, x, time, steps)
+
+
+def _at(near: Averages, x: Tensor) -> Adjacency:
+    return near if isinstance(near, Adjacency) else near(x)
 
 
 def euler(rate: Rate, x: Float[Tensor, "*s"], time: float, steps: int) -> Iterator[Step]:
@@ -156,11 +184,12 @@ def _weighted(weights: Iterable[float], slopes: Iterable[Tensor]) -> Tensor:
 
 
 def implicit(
-    near: Adjacency | Callable[[Tensor], Adjacency],
+    near: Averages,
     x: Float[Tensor, "n d"],
     time: float,
     steps: int,
     order: Literal[1, 2] = 1,
+    source: Float[Tensor, "n d"] | float = 0.0,
 ) -> Iterator[Step]:
     """From 0 to `time` in equal implicit steps of diffusion, stable at any length.
 
@@ -171,6 +200,7 @@ def implicit(
         near: A, or A(x), which is taken at the start of each step (then both methods are of order 1 in A).
         x: at time 0.
         order: 1 damps all that is fast; 2 is more exact, and lets long steps swing.
+        source: what flows in all the time, a constant beside $(A - I)x$.
 
     Raises:
         RuntimeError: A does not average.
@@ -179,8 +209,8 @@ def implicit(
     products = 0
     yield Step(0.0, x, products)
     for k in range(steps):
-        now = near if isinstance(near, Adjacency) else near(x)
-        right = x if order == 1 else x + h / 2 * (now @ x - x)
+        now = _at(near, x)
+        right = h * source + (x if order == 1 else x + h / 2 * (now @ x - x))
         x, taken = _Resolvent.apply(now.weight, right, now, h / order)  # type: ignore[misc]
         products += taken + order - 1
         yield Step((k + 1) * h, x, products)

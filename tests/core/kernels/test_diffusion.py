@@ -14,7 +14,7 @@ from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 from torch import Tensor
 
-from neurorama.kernels.diffusion import diffusion, dopri5, euler, implicit, last, resolvent, rk4
+from neurorama.kernels.diffusion import diffusion, dopri5, euler, implicit, last, resolvent, rk4, solve
 from neurorama.kernels.propagation import Adjacency, adjacency, normalised
 from neurorama.kernels.segment import segment_softmax
 
@@ -195,3 +195,16 @@ def test_averages_and_bounds_are_kept(n: int, seed: int, name: str) -> None:
         for step in SOLVERS[name](near, x, 3.0, 6):
             assert (step.state <= x.amax(0) + 1e-12).all()
             assert (step.state >= x.amin(0) - 1e-12).all()
+
+
+@pytest.mark.parametrize(("solver", "close"), [("euler", 2e-2), ("rk4", 1e-7), ("dopri5", 1e-3), ("implicit", 2e-2)])
+def test_solve_takes_a_constant_inflow(solver: str, close: float) -> None:
+    """The exponential of the matrix with the inflow as one more column: [[A - I, s], [0, 0]]."""
+    near, x, inflow = averaging(12, 5, "attention"), start(), start(seed=1)
+    for column in range(x.shape[1]):
+        whole = np.zeros((13, 13))
+        whole[:12, :12] = near.dense().numpy() - np.eye(12)
+        whole[:12, 12] = inflow[:, column].numpy()
+        expected = (expm(1.5 * whole) @ np.append(x[:, column].numpy(), 1.0))[:12]
+        reached = last(solve(solver, near, x, 1.5, 0.02, inflow)).state[:, column]  # type: ignore[arg-type]
+        np.testing.assert_allclose(reached.numpy(), expected, atol=close)

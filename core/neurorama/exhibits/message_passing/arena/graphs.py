@@ -115,7 +115,7 @@ class WholeGraphs(Arena[nn.Module, GraphTask]):
         found = data.graphs(source, seed)
         if found.y is None or len(found.y) < 10 or len(found.y.unique()) < 2:
             raise InputError(f"source={source!r} needs ten graphs or more with two labels or more to tell apart")
-        graphs = [data.usable(graph, source) for graph in found.graphs]
+        graphs = [data.usable(graph, source, identity=0) for graph in found.graphs]
         y, measure = found.y, _measure(source)
         order = torch.randperm(len(y), generator=Generator().manual_seed(seed))
         a, b = round(0.6 * len(y)), round(0.8 * len(y))

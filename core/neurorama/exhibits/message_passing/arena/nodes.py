@@ -208,6 +208,7 @@ def energy(h: Tensor, near: Adjacency) -> float:
     different width and scale can be compared. It lies between 0 (every column is a multiple of the square roots of the
     degrees, all that infinitely many averages leave) and 2; states that are all zero count as 0.
     """
+    h = h.detach()
     size = float((h * h).sum())
     return max(0.0, float((h * (h - near @ h)).sum()) / size) if size > 0 else 0.0
 
