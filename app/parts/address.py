@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -50,6 +51,12 @@ def write(subject: Mapping[str, str], params: Params) -> dict[str, str]:
     """The address of these knobs: `subject`, e.g. the exhibit, and the knobs that are not at their defaults."""
     knobs, defaults = params.model_dump(), type(params)().model_dump()
     return {**subject, **{name: text(value) for name, value in knobs.items() if value != defaults[name]}}
+
+
+def one(key: str, params: Params) -> str:
+    """An exhibit and its knobs as one part of an address: `KEY?knob=value&...`."""
+    query = urlencode(write({}, params), safe="/")
+    return f"{key}?{query}" if query else key
 
 
 def text(value: Any) -> str:

@@ -24,21 +24,27 @@ function themeOf(element) {
 
 const same = (a, b) => a && a.length === b.length && a.every((byte, i) => byte === b[i]);
 
-export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   const host = hosts.get(parentElement) ?? { queue: Promise.resolve() };
   hosts.set(parentElement, host);
+  host.send = setTriggerValue;
   host.queue = host.queue.then(async () => {
-    const [{ mount }, plotly] = await Promise.all([import(served("parts.player.stage/stage.js?v=VERSION")), library()]);
+    const files = ["stage", "edit"].map((name) => import(served(`parts.player.stage/${name}.js?v=VERSION`)));
+    const [{ mount }, { Editor }, plotly] = await Promise.all([...files, library()]);
     if (host.gone) return;
     const theme = themeOf(parentElement);
     try {
       if (!host.stage) {
-        host.stage = mount(parentElement, data, { plotly, theme, onEdit: (edits) => setStateValue("edits", edits) });
+        host.stage = mount(parentElement, data, { plotly, theme });
       } else if (!same(host.data, data)) host.stage.update(data);
       host.data = data;
+      const { stage } = host, { run, edit } = stage.description.about;
+      if (host.run !== run || !edit) stage.editor = stage.editor?.destroy();
+      if (edit && !stage.editor) stage.editor = new Editor(stage, (edits) => host.send("edits", edits));
+      host.run = run;
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      setTriggerValue("lost", true); // an array that was sent in a message which never came
+      host.send("lost", true); // an array that was sent in a message which never came
     }
     host.stage?.set({ theme });
   });

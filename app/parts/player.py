@@ -22,7 +22,7 @@ REST = 4  # a growing run is described anew after so many times as long as that 
 declare_component("stage", PLAYER)
 declare_component("plotly", str(files("plotly") / "package_data"))
 
-_version = hashlib.blake2b((PLAYER / "stage.js").read_bytes(), digest_size=6).hexdigest()
+_version = hashlib.blake2b(b"".join(path.read_bytes() for path in sorted(PLAYER.iterdir())), digest_size=6).hexdigest()
 _player = st.components.v2.component(
     "neurorama_stage",
     js=(Path(__file__).parent / "player.js").read_text(encoding="utf-8").replace("VERSION", _version),
@@ -36,28 +36,41 @@ class _View:
 
     def __init__(self, run: str) -> None:
         self.run, self.describer = run, Describer()
-        self.blob, self.frames, self.due = b"", 0, 0.0
+        self.blob, self.size, self.due = b"", 0, 0.0
 
     def tell(self, frames: Sequence[Frame], card: Card, about: Mapping[str, Any]) -> None:
         start = time.monotonic()
-        if len(frames) == self.frames or start < self.due:
+        size = sum(len(frame.values) for frame in frames)
+        if size == self.size or start < self.due:
             return
         stage = Stage.of_frames(frames, card)
-        self.blob, self.frames = self.describer.pack(self.describer.describe(stage, about)), len(frames)
+        self.blob, self.size = self.describer.pack(self.describer.describe(stage, about)), size
         self.due = time.monotonic() + REST * (time.monotonic() - start)
 
 
-def play(run: str, frames: Sequence[Frame], card: Card, running: bool, kept: dict[str, bytes], key: str) -> Any:
+def play(
+    run: str,
+    frames: Sequence[Frame],
+    card: Card,
+    running: bool,
+    kept: dict[str, bytes],
+    key: str = "player",
+    edit: bool = False,
+) -> list[Any] | None:
     """Draws `frames`, all that there are so far; while it is `running`, only what is new is sent.
 
     Args:
         run: a name for this run; the browser follows a new one from its start.
         kept: where the description of a finished run is kept for the next visitor.
+        edit: whether the graph may be edited.
+
+    Returns:
+        The edits that the visitor has just asked to see run, as `data.edit` takes them, or None.
 
     Raises:
         InputError: no frame has anything that `card` shows.
     """
-    frames, about = list(frames), {"run": run, "live": running}
+    frames, about = list(frames), {"run": run, "live": running, "edit": edit}
     view = st.session_state.get(f"{key}-view")
     if view is None or view.run != run or (st.session_state.get(key) or {}).get("lost"):
         view = st.session_state[f"{key}-view"] = _View(run)
@@ -69,7 +82,7 @@ def play(run: str, frames: Sequence[Frame], card: Card, running: bool, kept: dic
             describer = Describer()
             kept[run] = describer.pack(describer.describe(Stage.of_frames(frames, card), about))
         blob = kept[run]
-    return _player(key=key, data=blob, on_lost_change=_nothing, on_edits_change=_nothing)
+    return _player(key=key, data=blob, on_lost_change=_nothing, on_edits_change=_nothing).edits
 
 
 def _nothing() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from neurorama import Frame, InputError, Params
+from neurorama import Frame, InputError, Params, traces
 from neurorama.jobs import Job, Jobs, Judgement
 
 from . import people
@@ -65,6 +65,12 @@ def known(name: Hashable) -> Any:
     return None if found is None or (not found.running and (found.stopped or found.fault)) else found
 
 
+def recorded(key: str) -> Still | None:
+    """The recorded run of an exhibit as it comes; one of an older state of the code is not shown."""
+    found = traces.recorded(key)
+    return None if found is None or found[1]["stale"] else Still(found[0].frames, found[1]["date"][:10])
+
+
 def of_exhibit(key: str, params: Params, again: bool) -> Job:
     """A run of an exhibit: the same one where it is known, unless it is wanted `again`.
 
@@ -99,12 +105,12 @@ def on_stage(
     subject: Hashable,
     settings: Hashable,
     start: Callable[[bool], Job],
-    recording: Callable[[], tuple[Sequence[Frame], str] | None] = lambda: None,
+    recording: Callable[[], Still | None] = lambda: None,
 ) -> tuple[Any, Job | Still]:
     """The job that this visitor sees, and its settings.
 
     `start(again)` is called when the visitor comes to a page or to another subject, unless there is a `recording` of
-    it, frames and their day; after that where `wanted` is set in the session: "once" (a known run or a recording will
+    it; after that where `wanted` is set in the session: "once" (a known run or a recording will
     do), "run" (a known run will do) or "again" (from the start, to be watched).
     """
     wanted = st.session_state.pop("wanted", None)
@@ -114,7 +120,7 @@ def on_stage(
     wanted = wanted or "once"
     found = recording() if wanted == "once" else None
     try:
-        job = Still(*found) if found else start(wanted == "again")
+        job = found or start(wanted == "again")
     except InputError as error:
         job = Still(fault=str(error))
     if before is not None and isinstance(before[2], Job) and before[2] is not job and before[2].patience is not None:

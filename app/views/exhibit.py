@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
 
-from neurorama import Exhibit, Frame, InputError, Params, catalogue, data, traces
+import neurorama
+from neurorama import Exhibit, InputError, Params, catalogue, data
 from neurorama.catalogue import Row
 from parts import address, knobs, marks, runs, show, source
 from parts.runs import Job
@@ -46,7 +47,7 @@ def page() -> None:
         row.key,
         params,
         lambda again: runs.of_exhibit(row.key, params, again),
-        lambda: recording(row.key) if params == exhibit.params() else None,
+        lambda: runs.recorded(row.key) if params == exhibit.params() else None,
     )
     with st.container(key="exhibit"):
         left, right = st.columns([1, 4.1], gap="medium")
@@ -58,7 +59,14 @@ def page() -> None:
                         st.info(
                             "The knobs have moved since this run. Run it to see what they do.", icon=":material/tune:"
                         )
-                show.player(job, exhibit)
+                changed = partial(run_edited, row.key, exhibit, drawn, job) if editable(exhibit) else None
+                before = st.session_state.get("before")
+                if before is None or before.key != row.key or before.job is job:
+                    show.player(job, exhibit, changed)
+                else:
+                    beside(show.Side(row.key, drawn, job), before, changed)
+                if changed is not None and not job.running:
+                    feature(drawn, changed)
         with left, st.container(key="knobs"):
             knobs.panel({"exhibit": row.key}, exhibit, params, data.own())
             run_button(row.key, params, job, drawn == params)
@@ -69,7 +77,7 @@ def page() -> None:
         st.subheader("The mechanism", anchor=False)
         st.markdown(source.text(row.key).equations)
     with three, st.container(border=True, height="stretch"):
-        take_it_with_you(row, exhibit, params)
+        take_it_with_you(row, exhibit, params, show.Side(row.key, drawn, job))
     with st.expander("The code of the mechanism, as it ran", icon=":material/code:"):
         st.code(source.text(row.key).code)
 
@@ -96,12 +104,6 @@ def planned(row: Row) -> None:
     with two, st.container(border=True, height="stretch"):
         st.subheader("What runs today", anchor=False)
         where_next(row)
-
-
-def recording(key: str) -> tuple[Sequence[Frame], str] | None:
-    """The recorded frames of an exhibit as it comes, and their day; one of an older state of the code is not shown."""
-    found = traces.recorded(key)
-    return None if found is None or found[1]["stale"] else (found[0].frames, found[1]["date"][:10])
 
 
 def heading(row: Row, exhibit: Exhibit[Any], job: Job) -> None:
@@ -142,6 +144,68 @@ def open_run(key: str, exhibit: Exhibit[Any]) -> None:
     del st.session_state["wanted"]
     runs.show(key, params, job)
     st.query_params.from_dict({**address.write({"exhibit": key}, params), "run": asked})
+
+
+def editable(exhibit: Exhibit[Any]) -> bool:
+    """Whether it runs on graphs of a visitor's own, and so on one that the visitor has changed."""
+    field = exhibit.params.model_fields.get("source")
+    return field is not None and isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra["own"])
+
+
+def run_edited(key: str, exhibit: Exhibit[Any], params: Params, job: Job | runs.Still, edits: list[Any]) -> None:
+    """Keeps the edited graph as one of the visitor's own and runs the exhibit on it; the run before stays beside it."""
+    knobs = params.model_dump()
+    try:
+        source = data.edit(knobs["source"], edits, knobs["seed"])
+    except InputError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    st.session_state["before"] = show.Side(key, params, job)
+    wanted = exhibit.params.parse({**knobs, "source": source})
+    st.query_params.from_dict(address.write({"exhibit": key}, wanted))
+    st.session_state["wanted"] = "run"
+    st.rerun()
+
+
+def beside(now: show.Side, before: show.Side, changed: Callable[[list[Any]], None] | None) -> None:
+    """A run and the one before the graph was edited."""
+    left, right = st.columns([4, 1.3], vertical_alignment="center")
+    if not now.job.running and not before.job.running and now.job.frames and before.job.frames:
+        with left:
+            show.margins(now, before)
+    right.button(
+        "Only the new run", icon=":material/close:", on_click=lambda: st.session_state.pop("before", None), key="alone"
+    )
+    show.both(now, before, ("edited", "before"), changed)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _graph(source: str, seed: int) -> Any:
+    return data.graph(source, seed)
+
+
+def feature(params: Params, changed: Callable[[list[Any]], None]) -> None:
+    """A slider for one feature of one node, where the graph has features and is small enough to be edited."""
+    knobs = params.model_dump()
+    try:
+        graph = _graph(knobs["source"], knobs["seed"])
+    except InputError:  # the run has told why
+        return
+    if not data.editable(graph) or not data.featured(graph):
+        return
+    with st.popover("Change a feature", icon=":material/tune:"):
+        nodes = graph.names or tuple(map(str, range(graph.num_nodes)))
+        columns = graph.columns or tuple(f"feature {i}" for i in range(graph.x.shape[1]))
+        node = st.selectbox("Node", range(len(nodes)), format_func=lambda i: nodes[i], key="feature-node")
+        column = st.selectbox("Feature", range(len(columns)), format_func=lambda i: columns[i], key="feature-column")
+        values = graph.x[:, column]
+        low, high = float(values.min()), float(values.max())
+        room = (high - low) or 1.0
+        value = st.slider(
+            "Value", low - room, high + room, float(values[node]), key=f"feature-{node}-{column}", format="%.3g"
+        )
+        if st.button("Run again", icon=":material/play_arrow:", key="feature-run"):
+            changed([["feature", node, column, value]])
 
 
 def run_button(key: str, params: Params, job: Job | runs.Still, same: bool) -> None:
@@ -217,7 +281,7 @@ def _judgement(key: str, exhibit: Exhibit[Any], params: Params) -> None:
             st.rerun()
 
 
-def take_it_with_you(row: Row, exhibit: Exhibit[Any], params: Params) -> None:
+def take_it_with_you(row: Row, exhibit: Exhibit[Any], params: Params, drawn: show.Side) -> None:
     """Notebook and link of exactly this state, what is left out, and the papers beside this one."""
     st.subheader("Take it with you", anchor=False)
     with st.container(horizontal=True, gap="small"):
@@ -230,6 +294,22 @@ def take_it_with_you(row: Row, exhibit: Exhibit[Any], params: Params) -> None:
             on_click="ignore",
             help="These knobs, this seed: put it in `notebooks/` and open it with `neurorama lab`.",
         )
+        st.download_button(
+            "One HTML file",
+            partial(_page, drawn),
+            file_name=f"{row.slug}.html",
+            mime="text/html",
+            icon=":material/html:",
+            on_click="ignore",
+            disabled=drawn.job.running or not drawn.job.frames,
+            help="The run that you see, with its slider: it opens anywhere, without a network.",
+        )
+        st.page_link(
+            "views/compare.py",
+            label="Compare",
+            icon=":material/compare:",
+            query_params={"a": address.one(row.key, params), "b": address.one(row.key, type(params)())},
+        )
         with st.popover("Copy link", icon=":material/link:"):
             query = urlencode(address.write({"exhibit": row.key}, params), safe="/")
             st.code(f"{(st.context.url or '').partition('?')[0]}?{query}", language=None, wrap_lines=True)
@@ -240,6 +320,10 @@ def take_it_with_you(row: Row, exhibit: Exhibit[Any], params: Params) -> None:
         st.markdown(f"**Done otherwise:** {plain(exhibit.departs)}")
     st.markdown("**Where next**")
     where_next(row)
+
+
+def _page(side: show.Side) -> bytes:
+    return neurorama.export_html(side.trace()).encode()
 
 
 def _notebook(key: str, params: Params) -> bytes:

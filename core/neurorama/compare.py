@@ -49,7 +49,7 @@ def compare(first: Trace, second: Trace, names: tuple[str, str] | None = None) -
         other = {series: f"{series} of {names[1]}" for series in clash} if place else {}
         sides.append(_Side(trace, exhibit, names[place], other))
     frames = _merged(sides)
-    if _sizes(first) != _sizes(second):
+    if _nodes(first) != _nodes(second):
         frames = [replace(frame, values={name: _named(v) for name, v in frame.values.items()}) for frame in frames]
     views = {**sides[1].views, **sides[0].views}  # captions of the first, in its order
     views = {series: views[series] for series in [*sides[0].views, *sides[1].views]}
@@ -154,9 +154,10 @@ def _after(views: Mapping[str, str], series: str, new: str, caption: str) -> Ite
             yield new, caption
 
 
-def _sizes(trace: Trace) -> set[int]:
-    """How many nodes its graphs have."""
-    return {value.num_nodes for frame in trace.frames for value in frame.values.values() if isinstance(value, Graph)}
+def _nodes(trace: Trace) -> set[tuple[str, ...]]:
+    """The nodes of its graphs, by name or number."""
+    graphs = (value for frame in trace.frames for value in frame.values.values() if isinstance(value, Graph))
+    return {tuple(map(str, graph.names or range(graph.num_nodes))) for graph in graphs}
 
 
 def _named(value: Value) -> Value:

@@ -9,14 +9,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import neurorama
 from neurorama import catalogue, data, places, traces
+from neurorama.notebook import notebook
 from neurorama.runner import Interval, Verdict
 from neurorama.verdicts import read_verdicts, write_verdicts
-from parts import knobs, marks, runs, source
+from parts import knobs, marks, runs, show, source
 from parts.words import plain
 
 BUILT = [row.key for row in catalogue.built()]
@@ -268,6 +270,77 @@ def test_a_fault_of_a_run_is_one_line() -> None:
     app = until_done(open_page("exhibit", exhibit="shelf/raises"))
     assert app.error[0].value == plain("ZeroDivisionError: shapes <b>differ</b>")
     assert "Traceback" in app.expander[0].code[0].value
+
+
+# compare, and a graph that is edited
+
+
+def test_two_settings_are_compared_on_one_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_page("compare", a=f"{DAGNN}?steps=12&depth=2", b=f"{DAGNN}?steps=10&depth=6")
+    end = time.monotonic() + 120
+    while any((one.key or "").startswith("stop") for one in app.button):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+        checked(app.run())
+    assert not app.error
+    (player,) = app.get("bidi_component")
+    description = told(player.proto.bytes)
+    assert description["arms"] == ["DAGNN, depth 2, steps 12", "DAGNN, depth 6, steps 10"]
+    assert description["time"]["steps"][-1] == 12
+    assert {pane["series"] for pane in description["panes"]} >= {
+        "graph",
+        "test accuracy",
+        "difference in test accuracy",
+    }
+    assert words(app).count("Margin: ") == 2
+    breaks = next(one for one in app.selectbox if one.key == "b setting")
+    checked(breaks.set_value(knobs.BREAKS).run())
+    assert one_value(app.query_params["b"]).startswith(f"{DAGNN}?")
+    assert one_value(app.query_params["a"]) == f"{DAGNN}?steps=12&depth=2"
+    for side in "ab":
+        app.session_state[f"{side} side"].job.stop()
+
+
+@pytest.mark.usefixtures("one_frame")
+def test_a_wrong_side_of_a_comparison_is_told() -> None:
+    app = open_page("compare", a="message_passing/dagn", b=f"{DAGNN}?depth=99")
+    assert plain("did you mean 'message_passing/dagnn'?") in app.warning[0].value
+    assert "64" in app.warning[1].value
+
+
+def test_a_graph_is_edited_run_again_and_the_run_before_stays_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = until_done(open_page("exhibit", **QUICK))
+    assert told(app.get("bidi_component")[0].proto.bytes)["about"]["edit"]
+    edits: list[Any] = [["link", 16, 24], ["remove", 11]]
+    once = iter([edits])
+    play = show.play
+    monkeypatch.setattr(show, "play", lambda *given, **more: play(*given, **more) or next(once, None))
+    app = until_done(checked(app.run()))
+    assert one_value(app.query_params["source"]) == data.own()[0]
+    assert data.graph(data.own()[0]).num_nodes == 33
+    assert told(app.get("bidi_component")[0].proto.bytes)["arms"] == ["edited", "before"]
+    assert "changed by" in words(app)
+    assert data.own()[0] in nbformat.writes(notebook(DAGNN, app.session_state["on stage"][1]))
+    checked(button(app, "alone").click().run())
+    assert told(app.get("bidi_component")[0].proto.bytes)["arms"][0] == "DAGNN"
+    edits = [["link", 0, 999]]
+    once = iter([edits])
+    checked(app.run())
+    assert "has no node 999" in app.error[0].value.replace("\\", "")
+    assert len(data.own()) == 1
+
+
+def test_a_feature_can_be_changed_where_there_are_features() -> None:
+    app = until_done(open_page("exhibit", **QUICK, source="blocks"))
+    checked(next(one for one in app.selectbox if one.key == "feature-node").set_value(3).run())
+    slider = next(one for one in app.slider if one.key == "feature-3-0")
+    checked(slider.set_value(slider.max).run())
+    until_done(checked(button(app, "feature-run").click().run()))
+    (name,) = data.own()
+    changed = data.graph(name).x - data.graph("blocks").x
+    assert changed.abs().sum() > 0
+    assert changed.nonzero().tolist() == [[3, 0]]
+    assert not any(one.key == "feature-node" for one in until_done(open_page("exhibit", **QUICK)).selectbox)
 
 
 # arena

@@ -53,11 +53,13 @@ def test_one_name_for_two_types_of_values_is_no_fault() -> None:
     assert [pane.kind for pane in Stage(both.trace, both).panes()] == ["Graph", "Grid"]
 
 
-def test_graphs_of_two_sizes_are_matched_by_name() -> None:
+@pytest.mark.parametrize("names", [["0", "1", "new"], ["0", "2"]])
+def test_graphs_of_other_nodes_are_matched_by_name(names: list[str]) -> None:
     one = Trace(KEY, {}, (Frame(0, 0, {"graph/DAGNN": Graph([[0], [1]], 2)}),))
-    two = Trace(KEY, {}, (Frame(0, 0, {"graph/DAGNN": Graph([[0], [1]], 3, names=["0", "1", "new"])}),))
+    two = Trace(KEY, {}, (Frame(0, 0, {"graph/DAGNN": Graph([[0], [1]], len(names), names=names)}),))
     both = compare(one, two, ("a", "b"))
     assert both.trace.last("graph/a").names == ("0", "1")
+    assert compare(one, one, ("a", "b")).trace.last("graph/a").names == ()
 
 
 def test_axes_are_shared_and_it_can_be_shown() -> None:

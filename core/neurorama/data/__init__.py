@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .convert import to_pyg as to_pyg
     from .convert import usable as usable
     from .edits import edit as edit
+    from .edits import editable as editable
+    from .edits import featured as featured
     from .files import read as read
     from .measure import statistics as statistics
     from .mine import add as add
@@ -40,7 +42,7 @@ _HOMES = {
     **dict.fromkeys(("GraphData", "GraphSet", "Stream", "Table"), "types"),
     **dict.fromkeys(("from_networkx", "from_pyg", "to_pyg", "usable"), "convert"),
     **dict.fromkeys(("add", "remove"), "mine"),
-    "edit": "edits",
+    **dict.fromkeys(("edit", "editable", "featured"), "edits"),
     "read": "files",
     "statistics": "measure",
 }

@@ -32,6 +32,16 @@ _EDITS = TypeAdapter(
 )
 
 
+def editable(given: GraphData) -> bool:
+    """Whether a graph is small enough to be edited by hand."""
+    return given.num_nodes <= NODES and given.x.numel() <= NUMBERS
+
+
+def featured(given: GraphData) -> bool:
+    """Whether its features are its own, not made from the structure."""
+    return not torch.equal(given.x, structural(given.edge_index, given.num_nodes))
+
+
 def edit(source: str, edits: Sequence[Sequence[Any]], seed: int = 0) -> str:
     """Changes the graph called `source` and keeps the outcome; the name under which every `source` knob finds it.
 
@@ -54,7 +64,7 @@ def edited(given: GraphData, edits: Sequence[Sequence[Any]], source: str = "this
     Raises:
         InputError: as `edit`.
     """
-    if given.num_nodes > NODES or given.x.numel() > NUMBERS:
+    if not editable(given):
         raise InputError(f"source={source!r} is too large to be edited by hand: at most {NODES:,} nodes")
     try:
         steps: list[tuple[Any, ...]] = _EDITS.validate_python(list(edits))
@@ -64,7 +74,7 @@ def edited(given: GraphData, edits: Sequence[Sequence[Any]], source: str = "this
     total = n + sum(step[0] == "add" for step in steps)
     weight = torch.ones(given.edge_index.shape[1]) if given.edge_weight is None else given.edge_weight
     edges = dict(zip(map(tuple, given.edge_index.T.tolist()), weight.tolist()))
-    x = None if torch.equal(given.x, structural(given.edge_index, n)) else given.x.clone()
+    x = given.x.clone() if featured(given) else None
     if x is not None:
         x = torch.cat([x, x.mean(0).expand(total - n, -1)])
     gone: set[int] = set()

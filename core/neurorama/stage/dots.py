@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..trace import Points
 from .base import Array, Items, Renderer, axis, bar, count, limits, text
 from .edges import line_of
 from .nodes import extent, scale_of
-from .projection import Projection, fit, kept
+from .projection import kept, project
 from .theme import SHADES, Theme, class_scale
 
 MANY = 3_000  # more dots than this go to WebGL
@@ -19,16 +18,20 @@ NAMED = 25  # items whose names are written beside them
 
 
 class Representations(Renderer):
-    """Points: one dot per item; wider than two, the first two principal components of the whole run."""
+    """Points: one dot per item; wider than two, in one projection of the whole run."""
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        self.fits: dict[tuple[str, int], Projection] = {}
+        self.flat: dict[tuple[str, int], Array] = {}  # by the identity of a value: the values live as long as this
+        self.method: dict[tuple[str, int], str] = {}
         for arm, line in self.lines.items():
-            for width in {points.x.shape[1] for points in line.values if points.x.shape[1] > 2}:
-                self.fits[arm, width] = fit([points.x for points in line.values if points.x.shape[1] == width])
-        every = list(self.every())
-        flat = [self._flat(arm, points) for arm, line in self.lines.items() for points in line.values]
+            for width in {points.x.shape[1] for points in line.values}:
+                some = [points for points in line.values if points.x.shape[1] == width]
+                laid = [_plain(points.x) for points in some]
+                if width > 2:
+                    laid, self.method[arm, width] = project([points.x for points in some], self.scene.projection)
+                self.flat |= {(arm, id(points)): flat for points, flat in zip(some, laid)}
+        every, flat = list(self.every()), list(self.flat.values())
         self.strip = all(points.x.shape[1] == 1 for points in every)
         self.span = [_most([x[:, i] for x in flat]) for i in (0, 1)]
         if self.strip:
@@ -39,16 +42,6 @@ class Representations(Renderer):
         labels = [int(points.classes.max()) + 1 for points in every if points.classes is not None and len(points.x)]
         self.shades = min(SHADES, max(labels, default=1))
         self.linked = any(points.links is not None for points in every)
-
-    def _flat(self, arm: str, points: Points) -> Array:
-        """(n, d) -> (n, 2)"""
-        x = np.asarray(points.x)
-        if x.shape[1] > 2:
-            return self.fits[arm, x.shape[1]](x)
-        if x.shape[1] == 2:
-            return x
-        height = (np.arange(len(x)) * 0.6180339887) % 1 - 0.5  # spreads the dots evenly over the strip
-        return np.stack([x[:, 0] if x.shape[1] else np.zeros(len(x)), height], 1)
 
     def items(self, arms: Sequence[str], at: int) -> Items | None:
         points = self.lines[arms[0]].at(at)
@@ -80,7 +73,7 @@ class Representations(Renderer):
             dots |= {"mode": "markers+text", "text": [text(name) for name in some.names], "cliponaxis": False,
                      "textposition": "top center", "textfont": {"size": 10, "color": theme.soft}}  # fmt: skip
         links = {"type": "scatter", "mode": "lines", "hoverinfo": "skip", "line": {"color": theme.edge, "width": 1}}
-        x, y = some.axes or ("component 1", "component 2")
+        x, y = some.axes or [f"{'UMAP' if 'UMAP' in self.method.values() else 'component'} {i}" for i in (1, 2)]
         layout = {"xaxis": axis(x, self.span[0]), "yaxis": axis(y, self.span[1])}
         if self.strip:
             layout = {"xaxis": axis(some.axes[0] if some.axes else "value", self.span[0]),
@@ -93,7 +86,7 @@ class Representations(Renderer):
         points = self.lines[arm].at(at)
         if points is None:
             return [{"x": [], "y": []}] * (1 + self.linked)
-        where = self._flat(arm, points).astype(np.float32)
+        where = self.flat[arm, id(points)].astype(np.float32)
         marker: dict[str, Any] = {}
         if points.classes is not None:
             classes = np.asarray(points.classes)
@@ -113,7 +106,7 @@ class Representations(Renderer):
         points = self.lines[arm].at(at)
         if points is None:
             return ""
-        flat = self._flat(arm, points)
+        flat = self.flat[arm, id(points)]
         (left, right), (low, high) = self.span
         x, y = flat[np.isfinite(flat).all(1)].T
         lost = int(((x < left) | (x > right) | (y < low) | (y > high)).sum())
@@ -121,7 +114,9 @@ class Representations(Renderer):
         if points.x.shape[1] <= 2:
             return outside
         share = kept(points.x, flat)
-        said = f"{points.x.shape[1]} dimensions, projected once for the whole run (PCA)"
+        said = (
+            f"{points.x.shape[1]} dimensions, projected once for the whole run ({self.method[arm, points.x.shape[1]]})"
+        )
         if share is not None:
             said += f"; {share:.0%} of neighbours kept".replace("%", " %")
         said += "; same scale in all arms." if len(self.lines) > 1 else "."
@@ -134,12 +129,20 @@ class Representations(Renderer):
             said += f", coloured by {len(np.unique(points.classes))} classes"
         if points.wrong is not None:
             said += f", {count(int(np.sum(points.wrong)), 'mistake')}"
-        flat = self._flat(arms[0], points)
+        flat = self.flat[arms[0], id(points)]
         flat = flat[np.isfinite(flat).all(1)]
         if len(flat) and not self.strip:
             share = np.ptp(flat, axis=0) / [self.span[0][1] - self.span[0][0], self.span[1][1] - self.span[1][0]]
             said += f", spread over {float(share.max()):.0%} of the picture".replace("%", " %")
         return said
+
+
+def _plain(x: Array) -> Array:
+    """(n, d) -> (n, 2) for d up to 2; a strip has its dots spread evenly over its height."""
+    if x.shape[1] == 2:
+        return x
+    height = (np.arange(len(x)) * 0.6180339887) % 1 - 0.5
+    return np.stack([x[:, 0] if x.shape[1] else np.zeros(len(x)), height], 1)
 
 
 def _most(columns: list[Array]) -> list[float]:

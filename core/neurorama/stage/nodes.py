@@ -55,13 +55,13 @@ class OnNodes(Renderer):
         return value.over if isinstance(value, Mask) else value
 
     def _placed(self) -> dict[str, Array]:
-        """Where the nodes of each arm are: alike in all arms where these have as many nodes, or names that tell."""
+        """Where the nodes of each arm are: alike in all arms where names or numbers tell which are the same."""
         graphs = {arm: [self.graph(value) for value in line.values] for arm, line in self.lines.items()}
         sizes = {arm: max(graph.num_nodes for graph in those) for arm, those in graphs.items()}
-        if len(set(sizes.values())) == 1:
+        names = {arm: tuple(map(str, those[-1].names)) for arm, those in graphs.items()}
+        if len(set(sizes.values())) == 1 and len(set(names.values())) == 1:
             everyone = self._place([graph for those in graphs.values() for graph in those], max(sizes.values()))
             return dict.fromkeys(graphs, everyone)
-        names = {arm: tuple(map(str, those[-1].names)) for arm, those in graphs.items()}
         if any(not found or len(set(found)) < sizes[arm] for arm, found in names.items()):
             return {arm: self._place(those, sizes[arm]) for arm, those in graphs.items()}
         number = {name: i for i, name in enumerate(dict.fromkeys(name for found in names.values() for name in found))}

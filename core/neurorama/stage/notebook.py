@@ -24,7 +24,11 @@ PLAYER = Path(__file__).parent / "player"
 
 
 def show(
-    trace: Trace, at: int | None = None, theme: str | None = None, exhibit: Card | None = None
+    trace: Trace,
+    at: int | None = None,
+    theme: str | None = None,
+    exhibit: Card | None = None,
+    projection: str = "pca",
 ) -> anywidget.AnyWidget:
     """A run as a picture that moves, as the last line of a notebook's cell.
 
@@ -32,19 +36,20 @@ def show(
         at: the step that is shown at first, the last one otherwise.
         theme: "light" or "dark"; the notebook's own otherwise.
         exhibit: arms, views and time axis of a run that the catalogue does not know: an exhibit that is being written.
+        projection: how representations wider than two are laid flat: "pca", or "umap" where it is installed.
 
     Returns:
         A widget. Its `step` and `selected` (items as mappings with `kind`, `place` and perhaps `name`) follow what is
         done in the notebook and may be set.
 
     Raises:
-        InputError: the trace has no frames, `at` lies outside the run, or no such theme.
+        InputError: the trace has no frames, `at` lies outside the run, no such theme, or no such projection.
     """
     if exhibit is None:
         from .. import catalogue
 
         exhibit = catalogue.load(trace.exhibit)
-    stage = Stage(trace, exhibit)
+    stage = Stage(trace, exhibit, projection)
     rows = stage.rows(at)
     step = stage.steps[-1] if at is None else at
     return _widget()(stage, rows, step, themed(theme).name if theme else "")

@@ -94,12 +94,14 @@ class Stage:
     Args:
         trace: the run, or what there is of it so far.
         exhibit: its arms (colours), views (captions and reading order) and time axis.
+        projection: "pca", or "umap" where it is installed: how representations wider than two are laid flat.
 
     Raises:
-        InputError: the trace has no frames, or none of the series that `exhibit.views` names.
+        InputError: no such projection, or it is not installed; the trace has no frames, or none of the series that
+            `exhibit.views` names.
     """
 
-    def __init__(self, trace: Trace, exhibit: Card) -> None:
+    def __init__(self, trace: Trace, exhibit: Card, projection: str = "pca") -> None:
         if not trace.frames:
             raise InputError(f"the trace of {trace.exhibit or 'this run'} has no frames: nothing to draw yet")
         self.steps = tuple(frame.step for frame in trace.frames)
