@@ -30,8 +30,8 @@ def dashboard(host: str, port: int) -> int:
     from .jobs.settings import Settings
 
     Settings.of_environment()
-    _free(host, port, "neurorama app")
     main = places.app() / _entrance(host)
+    _free(host, port, "neurorama app")
     print(f"Neurorama is at http://{host}:{port} (Ctrl-C stops it)", flush=True)
     where = [f"--server.address={host}", f"--server.port={port}"]  # the rest is in the app's own config.toml
     return _serve([sys.executable, "-m", "streamlit", "run", str(main), *where])

@@ -15,7 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from neurorama import catalogue, cli, hosts, places, runner, skeleton
+from neurorama import InputError, catalogue, cli, hosts, places, runner, skeleton
 from neurorama.verdicts import read_verdicts
 
 QUICK = ("--set", "steps=10", "--set", "depth=2")
@@ -144,7 +144,7 @@ def test_running_prints_how_it_ended() -> None:
         (("new", "message_passing/nothing"), "no paper is called"),
         (("kernel", "install", "--user", "--sys-prefix"), "say one of them"),
         (("app", "--port", "70000"), "--port"),
-        (("app", "--host", "no.such.host.invalid"), "not an address of this machine"),
+        (("app", "--host", "no.such.host.invalid"), "nobody would ask who they are"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(
@@ -343,6 +343,11 @@ def test_the_program_ends_with_the_right_code_and_no_traceback(tmp_path: Path) -
     assert bad.returncode == 2
     assert bad.stderr == "neurorama: no paper is called 'dagn'; did you mean 'dagnn'?\n"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_host_that_is_not_here_is_told() -> None:
+    with pytest.raises(InputError, match="not an address of this machine"):
+        hosts._free("no.such.host.invalid", 8501, "neurorama app")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is a signal on POSIX systems")

@@ -9,13 +9,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, nearest
 from ..trace import Bars, Curve, Events, Flow, Frame, Graph, Grid, Hist, Mask, Points, Trace, split
 from .base import Figure, Renderer, Scene, Timeline, text
 from .curves import Distributions, Functions, Numbers, Quantities
 from .dots import Rasters, Representations
 from .graphs import Flows, Graphs, Masks
 from .grids import Matrices
+from .projection import METHODS
 from .svg import paint
 from .theme import Theme
 from .theme import theme as themed
@@ -102,13 +103,16 @@ class Stage:
     """
 
     def __init__(self, trace: Trace, exhibit: Card, projection: str = "pca") -> None:
+        if projection not in METHODS:
+            raise InputError(f"projection={projection!r} is not a projection; {nearest(projection, METHODS)}")
         if not trace.frames:
             raise InputError(f"the trace of {trace.exhibit or 'this run'} has no frames: nothing to draw yet")
         self.steps = tuple(frame.step for frame in trace.frames)
         self.of = max(frame.of for frame in trace.frames)
         self.views = exhibit.views
         arms = dict.fromkeys([*exhibit.arms, *(split(name)[1] for name in trace.names())])
-        self.scene = Scene(exhibit.time, self.steps[0], max(self.of, self.steps[-1]), tuple(arm for arm in arms if arm))
+        end = max(self.of, self.steps[-1])
+        self.scene = Scene(exhibit.time, self.steps[0], end, tuple(arm for arm in arms if arm), projection)
         self.series = self._prepare(trace)
         if not self.series:
             raise InputError(f"no frame has any of {', '.join(exhibit.views) or 'the series: views is empty'}")

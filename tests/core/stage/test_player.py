@@ -201,7 +201,7 @@ def test_a_notebook_in_jupyterlab_shows_the_player(chromium: Any, tmp_path: Path
                     assert time.monotonic() < end, (tmp_path / "log").read_text()
                     time.sleep(0.3)
             page = chromium.new_page(viewport={"width": 1300, "height": 1000})
-            page.set_default_timeout(200_000)
+            page.set_default_timeout(60_000)
             faults: list[str] = []
             page.on("pageerror", lambda error: faults.append(str(error)))
             page.goto(f"http://localhost:{port}/doc/tree/look.ipynb?token={token}")

@@ -831,7 +831,12 @@ class Stage {
     this.find = make("input", "nr-find", "", { type: "search", placeholder: "find an item", "aria-label": "Find and select an item", list: `nr-${++count}` });
     const names = make("datalist", "", "", { id: `nr-${count}` });
     this.find.addEventListener("focus", () => names.replaceChildren(...this.#everyone().map(([words]) => new Option(words, words))));
-    this.find.addEventListener("change", () => this.#seek(this.find.value));
+    let asked = false; // these words have been looked for
+    const seek = () => { if (!asked) this.#seek(this.find.value); asked = true; };
+    this.find.addEventListener("input", () => { asked = false; });
+    this.find.addEventListener("change", seek);
+    // JupyterLab keeps the press of Enter to itself, and with it the change; that the key comes up it lets through
+    this.find.addEventListener("keyup", (event) => { if (event.key === "Enter") seek(); });
     const box = make("span", "nr-seek");
     box.append(this.find, names);
     this.bar.append(this.told, this.slider, speed, box);
