@@ -73,7 +73,7 @@ def test_a_killed_side_process_costs_its_run_and_no_other(jobs: Jobs) -> None:
 
 
 def test_all_side_processes_killed_at_once(jobs: Jobs) -> None:
-    going = start(jobs, 2)
+    going = start(jobs, 2, steps=9000)  # none is over before the other has begun, however slow the machine
     for side in [busy_process(job) for job in going]:
         side.kill()
     for job in going:
@@ -83,7 +83,7 @@ def test_all_side_processes_killed_at_once(jobs: Jobs) -> None:
 
 
 def test_a_killed_cluster_is_started_again(jobs: Jobs) -> None:
-    going = start(jobs, 2)
+    going = start(jobs, 2, steps=9000)  # none is over before the other has begun, however slow the machine
     waiting = jobs.submit("shelf/steady", {"seed": 7})
     cluster().kill()
     for job in going:
