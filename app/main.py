@@ -24,6 +24,7 @@ page = st.navigation(
         st.Page("views/exhibit.py", title="Exhibit", icon=":material/experiment:", url_path="exhibit"),
         st.Page("views/arena.py", title="Arena", icon=":material/trophy:", url_path="arena"),
         st.Page("views/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
+        st.Page("views/runs.py", title="Runs", icon=":material/history:", url_path="runs"),
         st.Page("views/claims.py", title="Claims", icon=":material/gavel:", url_path="claims"),
         st.Page("views/sweep.py", title="Sweep", icon=":material/grid_on:", url_path="sweep", visibility="hidden"),
         st.Page("views/data.py", title="Your data", icon=":material/upload_file:", url_path="data"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pandas
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -18,7 +20,7 @@ from neurorama import catalogue, data, places, traces
 from neurorama.notebook import notebook
 from neurorama.runner import Interval, Verdict
 from neurorama.verdicts import read_verdicts, write_verdicts
-from parts import knobs, marks, runs, show, source
+from parts import knobs, marks, runs, show, source, take
 from parts.words import plain
 
 BUILT = [row.key for row in catalogue.built()]
@@ -377,6 +379,31 @@ def test_a_wrong_arena_and_a_wrong_source_are_told() -> None:
     assert plain("did you mean 'message_passing/nodes'?") in app.warning[0].value
     app = open_page("arena", arena="message_passing/nodes", source="karat")
     assert plain("did you mean 'karate'?") in app.warning[0].value
+
+
+# runs
+
+
+def test_a_run_is_listed_renamed_taken_away_and_deleted() -> None:
+    assert "No runs yet" in open_page("runs").info[0].value
+    done = until_done(open_page("exhibit", **QUICK)).session_state["on stage"][2]
+    app = open_page("runs")
+    table = app.dataframe[0].value
+    assert list(table["run"]) == ["DAGNN"]
+    assert list(table["state"]) == ["✓ done"]
+    assert "depth 4" in table["knobs"][0]
+    store = runs.pool().store
+    trace = store.trace(done.id)
+    losses = pandas.read_csv(io.StringIO(take.curves(trace)))["loss/GCN"].dropna().tolist()
+    assert losses == trace.numbers("loss/GCN")
+    all_of_it = json.loads(take.everything(store.get(done.id), trace))
+    assert [frame["values"]["loss/GCN"] for frame in all_of_it["frames"][1:]] == losses
+    assert len(all_of_it["frames"][0]["values"]["graph/GCN"]["classes"]) == 34
+    store.rename(done.id, "<b>mine</b>")
+    assert list(open_page("runs").dataframe[0].value["run"]) == ["<b>mine</b>"]
+    assert "No run is like that" in checked(app.text_input[0].set_value("nothing like it").run()).info[0].value
+    store.delete(done.id)
+    assert "No runs yet" in open_page("runs").info[0].value
 
 
 # claims
