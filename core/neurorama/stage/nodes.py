@@ -36,6 +36,12 @@ def _spans(layout: Mapping[str, Any]) -> tuple[list[float], list[float]]:
     return layout["xaxis"]["range"], layout["yaxis"]["range"]
 
 
+def _akin(edges: Sequence[Array], n: int) -> bool:
+    """Whether graphs on the same names are one graph with some changes: of the smaller one the other has most edges."""
+    first, *others = [set((low * n + high).tolist()) for low, high in edges]
+    return all(2 * len(first & other) >= min(len(first), len(other)) for other in others)
+
+
 class OnNodes(Renderer):
     """What a Graph and a Mask share: places of nodes, fixed for the whole run, and how nodes look."""
 
@@ -66,8 +72,10 @@ class OnNodes(Renderer):
             return {arm: self._place(those, sizes[arm]) for arm, those in graphs.items()}
         number = {name: i for i, name in enumerate(dict.fromkeys(name for found in names.values() for name in found))}
         ranks = {arm: np.array([number[name] for name in found]) for arm, found in names.items()}
-        edges = {arm: np.concatenate([graph.edges for graph in those], 1) for arm, those in graphs.items()}
-        everyone = places(np.concatenate([ranks[arm][edges[arm]] for arm in graphs], 1), len(number))
+        ends = {arm: ranks[arm][np.concatenate([graph.edges for graph in those], 1)] for arm, those in graphs.items()}
+        if not _akin([np.unique(np.sort(edges, 0), axis=1) for edges in ends.values()], len(number)):
+            return {arm: self._place(those, sizes[arm]) for arm, those in graphs.items()}
+        everyone = places(np.concatenate(list(ends.values()), 1), len(number))
         return {arm: everyone[ranks[arm]] for arm in graphs}
 
     @staticmethod

@@ -23,6 +23,7 @@ from neurorama import Bars, Curve, Events, Flow, Frame, Graph, Grid, Hist, Input
 from neurorama.stage import RENDERERS, Pane, Stage
 from neurorama.stage.base import apart
 from neurorama.stage.edges import Edges
+from neurorama.stage.layout import places
 
 JOINT = {"float", "Curve", "Hist", "Bars"}
 
@@ -377,3 +378,13 @@ def test_the_stage_needs_neither_torch_nor_plotly() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_other_graphs_whose_nodes_happen_to_have_the_same_names_lie_each_as_they_would_alone() -> None:
+    names = [str(i) for i in range(12)]
+    ring = Graph([list(range(12)), [*range(1, 12), 0]], 12, names=names)
+    star = Graph([[0] * 10, list(range(1, 11))], 11, names=names[:11])
+    for pane, alone in zip(staged({"g/Ours": ring, "g/Plain": star}).panes(), (ring, star), strict=True):
+        x, y = places(alone.edges, alone.num_nodes).T.astype(np.float32)
+        assert pane.figure["data"][-1]["x"].tolist() == x.tolist()
+        assert pane.figure["data"][-1]["y"].tolist() == y.tolist()
