@@ -26,9 +26,12 @@ def small(row: Row) -> None:
         st.space(140)
 
 
+FRONT = "message_passing/dagnn"  # a graph that everybody can follow, and a baseline that blurs before one's eyes
+
+
 def front() -> Row | None:
-    """The exhibit that the atlas opens on: the first of the hall with two pictures."""
-    return next((row for row in catalogue.built() if picture(row.key, 1)), None)
+    """The exhibit that the atlas opens on, where its two pictures are at hand."""
+    return next((row for row in catalogue.built() if row.key == FRONT and picture(row.key, 1)), None)
 
 
 def large(row: Row) -> None:

@@ -11,7 +11,7 @@ from neurorama import Exhibit, InputError, Params, catalogue
 from parts import address, marks, runs, show
 from parts.words import plain
 
-SIDES = ("a", "b")
+SIDES = {"a": "message_passing/dagnn", "b": "message_passing/sgc?source=karate"}  # what is there at first
 USUAL, OWN = "as it comes", "your own knobs"
 
 
@@ -25,7 +25,7 @@ def page() -> None:
     sides: list[show.Side] = []
     for place, column in zip(SIDES, st.columns(2, gap="large")):
         with column, st.container(border=True):
-            key, params = read(place, built)
+            key, params = read(place)
             choose(place, built, key, params)
         if (side := ran(place, key, params)) is not None:
             sides.append(side)
@@ -43,17 +43,15 @@ def page() -> None:
                 claim(side)
 
 
-def read(place: str, built: list[str]) -> tuple[str, Params]:
+def read(place: str) -> tuple[str, Params]:
     """The exhibit and the knobs that the address names for a side: `KEY?knob=value&...`."""
-    asked, _, query = st.query_params.get(place, "").partition("?")
-    key = built[SIDES.index(place) % len(built)]
-    if asked:
-        try:
-            catalogue.load(asked)
-            key = catalogue.row(asked).key
-        except InputError as error:
-            address.complain(address.told(error))
-            query = ""
+    asked, _, query = st.query_params.get(place, SIDES[place]).partition("?")
+    try:
+        catalogue.load(asked)
+        key = catalogue.row(asked).key
+    except InputError as error:
+        address.complain(address.told(error))
+        key, _, query = SIDES[place].partition("?")
     params, complaints = address.read(catalogue.load(key).params, dict(parse_qsl(query)))
     for complaint in complaints:
         address.complain(complaint)
