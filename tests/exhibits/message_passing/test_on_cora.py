@@ -27,20 +27,17 @@ def paper_settings(key: str) -> dict[str, object]:
 
 
 def test_dagnn_reaches_its_papers_84_4(cora: NodeTask) -> None:
-    """Test accuracy where the validation loss was lowest."""
+    """Test accuracy where the validation loss was lowest; one run of the many that `neurorama table` takes the mean of."""
     knobs = dagnn.Knobs.parse(paper_settings("dagnn"))
-    reached = []
-    for seed in range(2):
-        torch.manual_seed(seed)
-        system = dagnn.build(knobs, cora)
-        best = float("inf"), 0.0
-        for _ in NODES.train(system, cora, knobs.steps):
-            logits = NODES.logits(system, cora)
-            loss = float(cross_entropy(logits[cora.val], cora.y[cora.val]))
-            best = min(best, (loss, float((logits.argmax(1) == cora.y)[cora.test].float().mean())))
-        reached.append(best[1])
-    print("DAGNN on Cora:", reached)
-    assert abs(100 * sum(reached) / len(reached) - 84.4) <= 1
+    torch.manual_seed(0)
+    system = dagnn.build(knobs, cora)
+    best = float("inf"), 0.0
+    for _ in NODES.train(system, cora, knobs.steps):
+        logits = NODES.logits(system, cora)
+        loss = float(cross_entropy(logits[cora.val], cora.y[cora.val]))
+        best = min(best, (loss, float((logits.argmax(1) == cora.y)[cora.test].float().mean())))
+    print("DAGNN on Cora:", best[1])
+    assert abs(100 * best[1] - 84.4) <= 1
 
 
 def test_sgc_reaches_its_papers_81_0(cora: NodeTask) -> None:
