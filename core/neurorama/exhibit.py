@@ -54,6 +54,7 @@ class Result:
         spread: the standard deviation that the paper states, or 0 where none was seen.
         knobs: the paper's settings on this data; `source` and `seed` are filled in.
         runs: how many seeds, or how many of the given splits, the protocol has.
+        at: when in training the test score counts: at the first best validation score, or after the last step.
         note: where ours is further off than it should be, the likeliest reason, in one sentence.
     """
 
@@ -62,6 +63,7 @@ class Result:
     spread: float = 0.0
     knobs: Mapping[str, Any] = field(default_factory=dict)
     runs: int = 10
+    at: Literal["best validation", "last step"] = "best validation"
     note: str = ""
 
 

@@ -313,8 +313,8 @@ def _league(ring: Arena[Any, Any], keys: Sequence[str], settings: Mapping[str, A
 def solo(key: Key, source: str, params: Knobs = None, where: str = "") -> Run:
     """The entry of an exhibit alone in its arena, as a paper's table has it: trained, and scored after every step.
 
-    Some 20 frames hold `validation`, the best score so far where a step is chosen, and `test`, the held-out score at
-    the first step that had it.
+    Some 20 frames hold `validation`, the best score so far where a step is chosen; `best validation`, the held-out
+    score at the first step that had it; and `last step`, the held-out score now.
 
     Args:
         source: data of the arena by name; where it comes with splits, the seed takes them in turn.
@@ -336,13 +336,13 @@ def _solo(entry: Entry[Any], source: str, knobs: Params) -> Run:
     ring, settings = entry.arena, knobs.model_dump()
     data = ring.data(source, knobs.seed)
     system, steps = entry.build(knobs, data), settings["steps"]
-    validation, test = -math.inf, math.nan
+    best, test = -math.inf, math.nan
     for step, _ in enumerate(ring.train(system, data, steps), 1):
-        chosen_by, held_out = ring.scores(system, data)
-        if chosen_by > validation:
-            validation, test = chosen_by, held_out
+        validation, now = ring.scores(system, data)
+        if validation > best:
+            best, test = validation, now
         if step % max(1, steps // 20) == 0 or step == steps:
-            yield Frame(step, steps, {"validation": validation, "test": test})
+            yield Frame(step, steps, {"validation": best, "best validation": test, "last step": now})
 
 
 def _taken(function: Callable[..., Any], settings: Mapping[str, Any]) -> dict[str, Any]:

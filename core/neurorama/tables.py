@@ -2,7 +2,8 @@
 
 A figure is a `Result` on an exhibit's index card. It is run by its paper's protocol: the public split with seeds 0, 1,
 2, ..., or the splits that the data comes with, taken in turn; the test score counts where the validation score was
-first at its best. What was found is one JSON file, `{key: {source: Found}}`, written after every run.
+first at its best, or after the last step where the paper has it so. What was found is one JSON file,
+`{key: {source: Found}}`, written after every run.
 """
 
 from __future__ import annotations
@@ -34,13 +35,14 @@ _LOOK = 0.1  # seconds between two looks
 class Found(BaseModel):
     """What was found for one figure.
 
-    `knobs` are all settings but the seed; `scores` has for each seed, or number of a split, the test score in per
-    cent; `seconds` is how long the last run took, on one core.
+    `knobs` are all settings but the seed; `at` is when in training the test score counts; `scores` has it for each
+    seed, or number of a split, in per cent; `seconds` is how long the last run took, on one core.
     """
 
     model_config = ConfigDict(frozen=True)
 
     knobs: dict[str, Any]
+    at: str
     scores: dict[int, float]
     seconds: float
     version: str
@@ -146,7 +148,8 @@ def lines(arena: str, only: Sequence[str] | None = None, source: str = "") -> li
         for result in results:
             if source in ("", result.source):
                 line, old = Line(key, result), found.get(key, {}).get(result.source)
-                listed.append(replace(line, found=old) if old and old.knobs == line.knobs else line)
+                same = old is not None and (old.knobs, old.at) == (line.knobs, result.at)
+                listed.append(replace(line, found=old) if same else line)
     return listed
 
 
@@ -155,7 +158,7 @@ class Cell(Batch):
     """The runs that a line still lacks; `result` is the line with those that are done."""
 
     def __init__(self, jobs: Jobs, line: Line, runs: int) -> None:
-        self.line = line
+        self.line, self.kept = line, 0  # how many of its runs are in the file, or have failed
         seeds = [seed for seed in range(runs) if line.found is None or seed not in line.found.scores]
         super().__init__([jobs.solo(line.key, line.result.source, {**line.knobs, "seed": seed}) for seed in seeds])
 
@@ -164,9 +167,10 @@ class Cell(Batch):
         done = {job.params["knobs"]["seed"]: job for job in self.jobs if job.state == "done" and not job.fault}
         if not done:
             return self.line
-        scores = {seed: round(100 * job.numbers["test"], 2) for seed, job in done.items()}
+        scores = {seed: round(100 * job.numbers[self.line.result.at], 2) for seed, job in done.items()}
         found = Found(
             knobs=self.line.knobs,
+            at=self.line.result.at,
             scores=dict(sorted({**(self.line.found.scores if self.line.found else {}), **scores}.items())),
             seconds=round([*done.values()][-1].seconds, 1),
             version=__version__,
@@ -212,17 +216,18 @@ def fill(
             Cell(jobs, replace(line, found=None) if again else line, line.result.runs if runs is None else runs)
             for line in wanted
         ]
-        total, kept, told = sum(cell.of for cell in going), dict.fromkeys(map(id, going), 0), -1
+        total, told = sum(cell.of for cell in going), -1
         try:
             while going:
                 for cell in list(going):
-                    over, line = not cell.running, cell.result
-                    if line.runs > kept[id(cell)] and line.found and line is not cell.line:
-                        kept[id(cell)] = line.runs
-                        write_tables({line.key: {line.result.source: line.found}})
+                    over = not cell.running
+                    if cell.done > cell.kept:
+                        cell.kept, line = cell.done, cell.result
+                        if line.found:
+                            write_tables({line.key: {line.result.source: line.found}})
                     if over:
                         going.remove(cell)
-                        yield line, cell.fault
+                        yield cell.result, cell.fault
                 done = total - sum(cell.of - cell.done for cell in going)
                 if watch is not None and done != told:
                     watch(done, total)

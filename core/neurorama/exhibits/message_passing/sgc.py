@@ -146,5 +146,8 @@ EXHIBIT = Exhibit(
     "graph; the paper has 2 of both. Its weight decay is tuned for each data set, here it is fixed.",
     time="averages, then training steps",
     entry=Entry(NODES, build, {"depth": "hops"}),
-    results=(Result("cora", 81.0, 0.0, CORA), Result("citeseer", 71.9, 0.1, CITESEER)),
+    results=(
+        Result("cora", 81.0, 0.0, CORA, at="last step"),
+        Result("citeseer", 71.9, 0.1, CITESEER, at="last step"),
+    ),
 )
