@@ -8,15 +8,32 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from types import ModuleType
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from pydantic import Field
 
-from neurorama import Bars, Claim, Exhibit, Frame, Paper, Params, Preset, Run, Trace, catalogue, places, runner
+from neurorama import (
+    Arena,
+    Bars,
+    Claim,
+    Entry,
+    Exhibit,
+    Frame,
+    Paper,
+    Params,
+    Preset,
+    Result,
+    Run,
+    Trace,
+    catalogue,
+    places,
+    runner,
+)
 from neurorama.catalogue import Row
 
 
@@ -96,7 +113,57 @@ def exhibit(run: Callable[[Any], Run]) -> Exhibit[Knobs]:
     )
 
 
+@final
+class Board(Arena[list[int], float]):
+    """Scores that are known beforehand. The third step is the best on validation, and the fifth as good, which tests
+    higher; a source and a seed add to the test."""
+
+    title = "Board"
+    metric = "points"
+    sources = ("first", "second")
+    validation = (0.1, 0.5, 0.9, 0.2, 0.9, 0.3)
+    test = (0.0, 0.8, 0.6, 0.7, 0.9, 1.0)
+
+    def data(self, source: str, seed: int) -> float:
+        return 0.1 * self.sources.index(source) + seed / 100
+
+    def baselines(self, data: float) -> Mapping[str, list[int]]:
+        return {}
+
+    def train(self, system: list[int], data: float, steps: int) -> Iterator[float]:
+        for step in range(steps):
+            system.append(step)
+            yield 0.0
+
+    def score(self, system: list[int], data: float) -> float:
+        return self.test[system[-1]] + data
+
+    def scores(self, system: list[int], data: float) -> tuple[float, float]:
+        return self.validation[system[-1]], self.score(system, data)
+
+
+BOARD = Board()
+
+
+def stumbling(knobs: Knobs, data: float) -> list[int]:
+    if knobs.seed == 1:
+        raise ZeroDivisionError("a bad split")
+    return []
+
+
 SHELF = {f"shelf/{run.__name__}": exhibit(run) for run in (steady, raises, leaves, loops, deaf, nan, hungry, where)}
+SIX = {"steps": 6}
+SHELF["shelf/entrant"] = replace(
+    exhibit(steady),
+    entry=Entry(BOARD, lambda knobs, data: []),
+    results=(
+        Result("first", 62.5, 1.6, SIX, runs=3),
+        Result("second", 60.0, 0.0, SIX, runs=2, at="last step", note="It is made up."),
+    ),
+)
+SHELF["shelf/stumbles"] = replace(
+    exhibit(steady), entry=Entry(BOARD, stumbling), results=(Result("first", 60.0, 0.0, SIX, runs=3),)
+)
 
 
 def install(put: Callable[[dict[str, Any], str, Any], object]) -> None:

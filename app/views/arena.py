@@ -7,6 +7,7 @@ import streamlit as st
 
 from neurorama import Curve, InputError, Params, catalogue, data
 from neurorama.runner import standings
+from neurorama.tables import Line, lines
 from neurorama.trace import split
 from parts import address, knobs, marks, runs, show
 from parts.words import label, plain
@@ -72,6 +73,7 @@ def page() -> None:
         show.player(job, show.Poster(captions, tuple(dict.fromkeys(arms))))
         if job.frames and not job.running:
             table(standings(job.frames, ring.metric), ring.metric)
+    papers(name)
     marks.group("In this arena")
     for key in keys:
         marks.link(catalogue.row(key))
@@ -135,6 +137,51 @@ def table(found: dict[str, dict[str, float | Curve]], metric: str) -> None:
     if all(0 <= score <= 1 for score in scores):
         looks[metric] = st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.3f")
     st.dataframe(columns, hide_index=True, column_config=looks)
+
+
+@st.cache_data(ttl=5, show_spinner=False)
+def figures(name: str) -> list[Line]:
+    """The papers' own figures in this arena; re-read every few seconds."""
+    try:
+        return lines(name)
+    except InputError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return []
+
+
+def papers(name: str) -> None:
+    """What the papers say of their systems on real data, beside what ours do there."""
+    listed = figures(name)
+    if not listed:
+        return
+    marks.group("The papers' own figures")
+    st.markdown(
+        "What each paper says of its system, and what ours does with the paper's settings, in per cent of the score: "
+        "on the public split over several seeds, or over the splits that the data comes with. The test score counts "
+        "at the step of training that the paper takes: the first best on validation, or the last."
+    )
+    number = st.column_config.NumberColumn(format="%.1f")
+    columns = {
+        "system": [catalogue.row(line.key).name for line in listed],
+        "data": [line.result.source for line in listed],
+        "paper": [line.result.says for line in listed],
+        "paper ±": [line.result.spread or None for line in listed],
+        "ours": [line.mean for line in listed],
+        "ours ±": [line.spread for line in listed],
+        "difference": [line.difference for line in listed],
+        "at": [line.result.at for line in listed],
+        "runs": [f"{line.runs} of {line.result.runs}" for line in listed],
+        "run on": [line.found.date[:10] if line.found else "" for line in listed],
+    }
+    looks = dict.fromkeys(("paper", "paper ±", "ours", "ours ±"), number)
+    looks["difference"] = st.column_config.NumberColumn(format="%+.1f", help="Ours minus the paper's.")
+    looks["runs"] = st.column_config.TextColumn(help="How many seeds or splits were run, of how many in the paper.")
+    st.dataframe(columns, hide_index=True, column_config=looks, key="papers")
+    for line in listed:
+        if line.found and not line.close:
+            row = catalogue.row(line.key)
+            why = plain(line.result.note) if line.result.note else "nobody knows yet why."
+            st.caption(f"**{plain(row.name)} on {plain(line.result.source)}**, {marks.signed(line.difference)}: {why}")
 
 
 def choose(names: tuple[str, ...], name: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, final
 from pydantic import Field, create_model
 
 from .device import random_state, set_random_state
+from .errors import InputError
 from .paper import Params
 from .trace import Frame, Run, Value
 
@@ -58,6 +59,14 @@ class Arena(ABC, Generic[S, D]):
     @abstractmethod
     def score(self, system: S, data: D) -> float:
         """The `metric` of `system` on the held-out part; higher is better."""
+
+    def scores(self, system: S, data: D) -> tuple[float, float]:
+        """The `metric` where a step of training is chosen, and on the held-out part, both at this moment.
+
+        Raises:
+            InputError: this arena sets nothing apart to choose by.
+        """
+        raise InputError(f"the arena {self.title!r} sets no data apart by which a step of training could be chosen")
 
     def look(self, arm: str, system: S, data: D) -> Mapping[str, Value]:
         """What every system of this arena shows at a moment of its training, as `SERIES/ARM`; nothing by default."""

@@ -388,12 +388,13 @@ def arena_of(key: str) -> str | None:
 
 
 def arena(name: str) -> tuple[Arena[Any, Any], tuple[str, ...]]:
-    """Imports an arena; with the keys of its entries.
+    """Imports an arena, named `area/name` or by a name that only one has; with the keys of its entries.
 
     Raises:
         InputError: no such arena.
     """
-    if name not in _entries():
+    meant = [full for full in arenas() if name in (full, full.partition("/")[2])]
+    if len(meant) != 1:
         raise InputError(f"no arena is called {name!r}; {nearest(name, arenas())}")
-    area, _, constant = name.partition("/")
-    return getattr(_imported(f"{area}.arena"), constant.upper()), _entries()[name]
+    area, _, constant = meant[0].partition("/")
+    return getattr(_imported(f"{area}.arena"), constant.upper()), _entries()[meant[0]]

@@ -21,6 +21,7 @@ from .screen import Json, number, print_json, print_table
 
 if TYPE_CHECKING:
     from .runner import Verdict
+    from .tables import Line
     from .trace import Curve, Frame
 
 UsageError = typer.BadParameter.__mro__[1]  # typer brings its own Click or takes the installed one, by version
@@ -435,6 +436,75 @@ def league(
     for series in dict.fromkeys(name for _, row in rows for name in row if name not in numbers):
         typer.echo()
         print_table(_curves(series, {name: row[series] for name, row in rows if series in row}))  # type: ignore[misc]
+
+
+@app.command()
+def table(
+    arena: Annotated[str, typer.Argument(help="An arena whose papers have tables, e.g. nodes.")],
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="KEY", help="A system; may be repeated.", show_default="all")
+    ] = None,
+    source: Annotated[str, typer.Option(help="The data, by name.", show_default="all")] = "",
+    runs: Annotated[
+        int | None,
+        typer.Option(
+            "--seeds",
+            "--splits",
+            min=0,
+            help="Runs of each figure: seeds, or the given splits. 0 prints what there is.",
+            show_default="as many as its paper",
+        ),
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Also make the runs that are there.")] = False,
+    workers: Workers = None,
+    device: Device = "",
+    scheduler: Scheduler = "",
+    as_json: Json = False,
+) -> None:
+    """Runs the systems of an arena as in their papers' tables, and prints ours beside theirs; what is done is kept."""
+    from .tables import fill
+
+    _settle(device=device, scheduler=scheduler)
+    lines, faults = [], 0
+    with _progress(arena) as progress:
+        for line, fault in fill(arena, only, source, runs, again, workers, progress):
+            lines.append(line)
+            if fault:
+                faults += 1
+                typer.echo(f"! {line.key} on {line.result.source}, a run has failed: {fault}", err=True)
+    if as_json:
+        print_json([_row_of_table(line) for line in lines])
+    elif not lines:
+        typer.echo("no paper of this arena has a figure there", err=True)
+    else:
+        heads = ("system", "data", "paper", "ours", "difference", "runs", "on")
+        print_table([heads, *map(_told_of_table, lines)])
+        for line in lines:
+            if line.runs and not line.close:
+                name = catalogue.row(line.key).name
+                typer.echo(f"{name} on {line.result.source}: {line.result.note or 'nobody knows yet why'}")
+    if faults:
+        raise typer.Exit(1)
+
+
+def _row_of_table(line: Line) -> dict[str, Any]:
+    found = line.found
+    ours = {} if found is None else {"ours": line.mean, "difference": line.difference, "close": line.close}
+    spread = {"ours_spread": line.spread} if line.runs > 1 else {}
+    paper = {"paper": line.result.says, "paper_spread": line.result.spread, "paper_runs": line.result.runs}
+    told = {"exhibit": line.key, "source": line.result.source, **paper, **ours, **spread, "note": line.result.note}
+    return {**told, **({} if found is None else found.model_dump())}
+
+
+def _told_of_table(line: Line) -> tuple[str, ...]:
+    def with_spread(mean: float, spread: float) -> str:
+        return f"{mean:.1f} ± {spread:.1f}" if spread > 0 else f"{mean:.1f}"
+
+    said = (catalogue.row(line.key).name, line.result.source, with_spread(line.result.says, line.result.spread))
+    if line.found is None:
+        return (*said, "-", "", f"0 of {line.result.runs}", "")
+    ours = (with_spread(line.mean, line.spread), f"{line.difference:+.1f}{'' if line.close else ' !'}")
+    return (*said, *ours, f"{line.runs} of {line.result.runs}", line.found.date[:10])
 
 
 def _plain(value: float | Curve) -> Any:

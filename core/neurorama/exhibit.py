@@ -49,11 +49,13 @@ class Result:
     """A figure from the paper's own table on data that can be had, with the settings that should give it here.
 
     Args:
-        source: the data by name, e.g. "cora".
-        says: the paper's figure, in per cent where its metric is a share.
-        spread: the standard deviation that the paper states, or 0 where it states none.
+        source: the data by name, e.g. "cora"; one figure for each.
+        says: the paper's figure, in per cent.
+        spread: the standard deviation that the paper states, or 0 where none was seen.
         knobs: the paper's settings on this data; `source` and `seed` are filled in.
         runs: how many seeds, or how many of the given splits, the protocol has.
+        at: when in training the test score counts: at the first best validation score, or after the last step.
+        note: where ours is further off than it should be, the likeliest reason, in one sentence.
     """
 
     source: str
@@ -61,6 +63,8 @@ class Result:
     spread: float = 0.0
     knobs: Mapping[str, Any] = field(default_factory=dict)
     runs: int = 10
+    at: Literal["best validation", "last step"] = "best validation"
+    note: str = ""
 
 
 @dataclass(frozen=True)

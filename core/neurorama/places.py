@@ -42,6 +42,15 @@ def user() -> Path:
     return Path(named).expanduser() if named else user_data_path("neurorama")
 
 
+def _kept(name: str) -> Path:
+    return (user() if root() is None else assets()) / name
+
+
 def verdicts() -> Path:
     """The file that `neurorama judge` writes: the checkout's, or the user's own where there is no checkout."""
-    return (user() if root() is None else assets()) / "verdicts.json"
+    return _kept("verdicts.json")
+
+
+def tables() -> Path:
+    """The file that `neurorama table` writes: the checkout's, or the user's own where there is no checkout."""
+    return _kept("tables.json")

@@ -21,6 +21,7 @@ from .trace import Curve, Frame, Run, Trace, split
 
 if TYPE_CHECKING:
     from .arena import Arena
+    from .exhibit import Entry
 
 Key = str | Exhibit[Any]  # `area/slug`, a slug, or an exhibit that is being written
 Knobs = Params | Mapping[str, Any] | None
@@ -307,6 +308,41 @@ def _league(ring: Arena[Any, Any], keys: Sequence[str], settings: Mapping[str, A
         for name, system in systems.items():
             frame = frame.plus(ring.look(name, system, data))
         yield frame.plus(sizes) if frame.step == 0 else frame
+
+
+def solo(key: Key, source: str, params: Knobs = None, where: str = "") -> Run:
+    """The entry of an exhibit alone in its arena, as a paper's table has it: trained, and scored after every step.
+
+    Some 20 frames hold `validation`, the best score so far where a step is chosen; `best validation`, the held-out
+    score at the first step that had it; and `last step`, the held-out score now.
+
+    Args:
+        source: data of the arena by name; where it comes with splits, the seed takes them in turn.
+        params: the exhibit's knobs; `steps` among them is the budget.
+        where: the device; `NEURORAMA_DEVICE` or the CPU otherwise.
+
+    Raises:
+        InputError: unknown key, source or knob; it enters no arena; its arena sets nothing apart to choose by.
+    """
+    name, exhibit = _find(key)
+    entry = exhibit.entry
+    if entry is None:
+        raise InputError(f"{name} enters no arena, so that there is no table for it")
+    knobs = knobs_of(exhibit, params)
+    return isolated(knobs.seed, lambda: _solo(entry, source, knobs), where)
+
+
+def _solo(entry: Entry[Any], source: str, knobs: Params) -> Run:
+    ring, settings = entry.arena, knobs.model_dump()
+    data = ring.data(source, knobs.seed)
+    system, steps = entry.build(knobs, data), settings["steps"]
+    best, test = -math.inf, math.nan
+    for step, _ in enumerate(ring.train(system, data, steps), 1):
+        validation, now = ring.scores(system, data)
+        if validation > best:
+            best, test = validation, now
+        if step % max(1, steps // 20) == 0 or step == steps:
+            yield Frame(step, steps, {"validation": best, "best validation": test, "last step": now})
 
 
 def _taken(function: Callable[..., Any], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import neurorama
 from neurorama import catalogue, data, places, traces
 from neurorama.notebook import notebook
 from neurorama.runner import Interval, Verdict
+from neurorama.tables import Found, lines, write_tables
 from neurorama.verdicts import read_verdicts, write_verdicts
 from parts import knobs, marks, runs, show, source, take
 from parts.words import plain
@@ -374,6 +375,31 @@ def test_a_league_of_those_who_are_chosen_keeps_them_in_the_address() -> None:
     assert "settings have changed" in checked(app).info[0].value
     until_done(checked(button(app, "run-league").click().run()))
     assert set(app.dataframe[0].value["system"]) == {"GCN", "GCN, 2 layers", "MLP"}
+
+
+def test_the_papers_figures_stand_beside_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_frame: None) -> None:
+    monkeypatch.setattr(places, "tables", lambda: tmp_path / "tables.json")
+    name = catalogue.arena_of(DAGNN)
+    assert name is not None
+    cora, citeseer = lines(name, ["dagnn"])
+    made = {"at": "best validation", "seconds": 1.0, "version": "0", "date": "2026-01-02T00:00:00+00:00"}
+    found = {
+        "cora": Found(knobs=cora.knobs, scores={0: 80.0, 1: 82.0}, **made),
+        "citeseer": Found(knobs={**citeseer.knobs, "depth": 1}, scores={0: 1.0}, **made),  # by other settings
+    }
+    write_tables({DAGNN: found})
+    app = until_done(open_page("arena", arena=name, steps="2", depth="3"))
+    table = next(one.value for one in app.dataframe if "paper" in one.value.columns)
+    ours = table[table["system"] == "DAGNN"].set_index("data")
+    row = ours.loc["cora"]
+    assert (row["paper"], row["paper ±"], row["ours"]) == (84.4, 0.5, 81.0)
+    assert row["difference"] == pytest.approx(-3.4)
+    assert row["ours ±"] == pytest.approx(2**0.5)
+    assert (row["runs"], row["run on"]) == ("2 of 100", "2026-01-02")
+    assert ours.loc["citeseer", "runs"] == "0 of 100"
+    assert pandas.isna(ours.loc["citeseer", "ours"])
+    assert any(one.value.startswith("**DAGNN on cora**, −3.4: ") for one in app.caption)
+    assert not any("DAGNN on citeseer" in one.value for one in app.caption)
 
 
 def test_a_wrong_arena_and_a_wrong_source_are_told() -> None:

@@ -150,6 +150,10 @@ class Jobs:
         """A run of which nobody sees more than `numbers["margin"]` and `seconds`; not stored."""
         return self._unstored("margin", key, dict(knobs), owner, later=True)
 
+    def solo(self, key: str, source: str, knobs: Mapping[str, Any], *, owner: str = "") -> Job:
+        """An exhibit's entry alone in its arena, as `neurorama.runner.solo` runs it; not stored."""
+        return self._unstored("solo", key, {"source": source, "knobs": dict(knobs)}, owner, later=True)
+
     def ahead(self, job: Job) -> int:
         """How many of those that wait come before `job`."""
         with self._lock:

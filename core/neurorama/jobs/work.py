@@ -21,7 +21,7 @@ from typing import Any, Literal, TypedDict
 from ..errors import InputError
 from ..trace import Frame, Run, Trace
 
-Kind = Literal["run", "league", "margin"]
+Kind = Literal["run", "league", "margin", "solo"]
 Piece = tuple[bytes, int, int]  # a frame as bytes, its step, and of how many
 
 PATIENCE = 60.0  # seconds for which a run goes on though its server does not ask for it
@@ -176,7 +176,7 @@ def _work(task: Task, line: _Line, numbers: dict[str, float]) -> str:
         seen.append(frame)
         strange = strange or _strange(frame)
         numbers.update({name: float(value) for name, value in frame.values.items() if isinstance(value, int | float)})
-    if task["kind"] != "league":
+    if task["kind"] in ("run", "margin"):
         margin = catalogue.load(task["key"]).claim.margin
         try:
             numbers["margin"] = float(margin(Trace(task["key"], task["knobs"], tuple(seen))))
@@ -194,6 +194,8 @@ def _frames(task: Task) -> Run:
     if task["kind"] == "league":
         settings = {name: value for name, value in knobs.items() if name != "only"}
         return runner.league(task["key"], knobs=settings, only=knobs["only"], where=task["device"])
+    if task["kind"] == "solo":
+        return runner.solo(task["key"], knobs["source"], knobs["knobs"], task["device"])
     return runner.frames(task["key"], knobs, task["device"])
 
 

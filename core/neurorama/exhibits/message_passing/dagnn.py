@@ -15,7 +15,7 @@ Left out: training stops after a fixed number of steps, not by patience.
 from pydantic import Field
 from torch import Tensor, nn, stack
 
-from neurorama import Claim, Entry, Exhibit, Grid, Paper, Params, Preset, Run, Trace
+from neurorama import Claim, Entry, Exhibit, Grid, Paper, Params, Preset, Result, Run, Trace
 from neurorama.kernels.propagation import powers
 
 from .arena import GCN, NODES, VIEWS, NodeTask
@@ -29,6 +29,8 @@ PAPER = Paper(
     venue="KDD",
     url="https://arxiv.org/abs/2007.09296",
 )
+CORA = {"source": "cora", "depth": 10, "hidden": 64, "dropout": 0.8, "weight_decay": 0.005, "steps": 600}
+CITESEER = {**CORA, "source": "citeseer", "dropout": 0.5, "weight_decay": 0.02}
 
 
 class Knobs(Params):
@@ -116,10 +118,7 @@ EXHIBIT = Exhibit(
             "Forty-eight hops: the GCN is one grey point, DAGNN still tells the nodes apart.", {"depth": 48}
         ),
         "no gates": Preset("All hops count the same: pulling apart alone already saves depth.", {"gates": False}),
-        "the paper's Cora": Preset(
-            "The settings of the paper on its own graph (needs the Cora files).",
-            {"source": "cora", "depth": 10, "hidden": 64, "dropout": 0.8, "weight_decay": 0.005, "steps": 600},
-        ),
+        "the paper's Cora": Preset("The settings of the paper on its own graph (needs the Cora files).", CORA),
         "where it breaks": Preset(
             "Neighbours mostly have other labels: averaging far mixes the classes, whoever does it.",
             {"source": "blocks-opposed"},
@@ -129,4 +128,5 @@ EXHIBIT = Exhibit(
     departs="Training runs a fixed number of steps instead of stopping by patience; the gates have a bias b beside s. "
     "Beaten is a GCN as deep, without residual links: one of two layers is about as accurate as DAGNN here.",
     entry=Entry(NODES, build),
+    results=(Result("cora", 84.4, 0.5, CORA, runs=100), Result("citeseer", 73.3, 0.6, CITESEER, runs=100)),
 )

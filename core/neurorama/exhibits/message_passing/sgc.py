@@ -16,7 +16,7 @@ multiply-adds of all matrix products, forward and backward, the $K$ averages inc
 from pydantic import Field
 from torch import Tensor, linalg, linspace, nn
 
-from neurorama import Claim, Curve, Entry, Exhibit, Frame, Paper, Params, Points, Preset, Run, Trace, Value
+from neurorama import Claim, Curve, Entry, Exhibit, Frame, Paper, Params, Points, Preset, Result, Run, Trace, Value
 from neurorama.kernels.propagation import Adjacency, normalised, powers
 
 from .arena import GCN, NODES, VIEWS, NodeTask, at_best_validation
@@ -30,6 +30,8 @@ PAPER = Paper(
     venue="ICML",
     url="https://arxiv.org/abs/1902.07153",
 )
+CORA = {"source": "cora", "hops": 2, "layers": 2, "weight_decay": 5e-6, "steps": 100}
+CITESEER = {**CORA, "source": "citeseer", "weight_decay": 5e-5, "steps": 150}
 
 
 class Knobs(Params):
@@ -133,10 +135,7 @@ EXHIBIT = Exhibit(
             {"self_loops": False},
         ),
         "karate": Preset("No features but the names: averages make neighbourhoods of them.", {"source": "karate"}),
-        "the paper's Cora": Preset(
-            "The settings of the paper on its own graph (needs the Cora files).",
-            {"source": "cora", "hops": 2, "layers": 2, "weight_decay": 5e-6, "steps": 100},
-        ),
+        "the paper's Cora": Preset("The settings of the paper on its own graph (needs the Cora files).", CORA),
         "where it breaks": Preset(
             "Neighbours mostly have other labels: that is a rough pattern, and the filter takes it away.",
             {"source": "blocks-opposed"},
@@ -147,4 +146,8 @@ EXHIBIT = Exhibit(
     "graph; the paper has 2 of both. Its weight decay is tuned for each data set, here it is fixed.",
     time="averages, then training steps",
     entry=Entry(NODES, build, {"depth": "hops"}),
+    results=(
+        Result("cora", 81.0, 0.0, CORA, at="last step"),
+        Result("citeseer", 71.9, 0.1, CITESEER, at="last step"),
+    ),
 )

@@ -166,6 +166,10 @@ class NodeClassification(Arena[nn.Module, NodeTask]):
     def score(self, system: nn.Module, data: NodeTask) -> float:
         return measured(self.logits(system, data), data, data.test)
 
+    def scores(self, system: nn.Module, data: NodeTask) -> tuple[float, float]:
+        logits = self.logits(system, data)
+        return measured(logits, data, data.val), measured(logits, data, data.test)
+
     @torch.no_grad()
     def look(self, arm: str, system: nn.Module, data: NodeTask) -> dict[str, Value]:
         """What every node classifier shows: predicted classes, the nodes' places, how far apart they are, and (where
