@@ -143,7 +143,7 @@ EXHIBIT = Exhibit(
     },
     fidelity="full",
     departs="Undecided against itself with ω held at 1. Both are far above a usual GCN: much is owed to kernels that "
-    "start at the identity, and learning at this depth hangs on luck. The paper's tables were not at hand; training takes "
+    "start at the identity, and learning at this depth takes luck. The paper's tables were not at hand; training takes "
     "a fixed number of steps, not patience. Settings are the code's own; larger steps, dropout and more decay did no "
     "better on seeds 100 to 102. At depth 32 a hundred steps are too few.",
     entry=Entry(NODES, OmegaGNN),
