@@ -4,7 +4,7 @@ BIN := .venv/bin
 PORT ?= 8501
 
 .DEFAULT_GOAL := help
-.PHONY: help app lab test lint judge bench clean
+.PHONY: help app lab test lint judge traces bench clean
 
 help:  ## what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1  \2/' | expand -t 16
@@ -39,6 +39,9 @@ lint: .venv/.installed-test  ## format, style and types
 
 judge: .venv/.installed  ## judge every claim over five seeds, into assets/verdicts.json
 	$(BIN)/neurorama judge --all --seeds 5 --workers 2
+
+traces: .venv/.installed  ## record the default run of every exhibit, into assets/traces
+	$(BIN)/neurorama traces --all
 
 bench: .venv/.installed  ## the kernels beside what one would take instead
 	$(BIN)/neurorama bench

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from pathlib import Path
 
 import streamlit as st
 
 from neurorama import places
+from parts import people
 
 HERE = Path(__file__).parent
 
@@ -14,16 +17,26 @@ st.set_page_config(page_title="Neurorama", page_icon=str(HERE / "icon.svg"), lay
 st.html(HERE / "style.css")
 st.logo(str(places.assets() / "logo.svg"), size="large")
 
+people.enter()
 page = st.navigation(
     [
         st.Page("views/home.py", title="Home", icon=":material/home:", url_path="home", default=True),
         st.Page("views/exhibit.py", title="Exhibit", icon=":material/experiment:", url_path="exhibit"),
         st.Page("views/arena.py", title="Arena", icon=":material/trophy:", url_path="arena"),
+        st.Page("views/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
+        st.Page("views/runs.py", title="Runs", icon=":material/history:", url_path="runs"),
         st.Page("views/claims.py", title="Claims", icon=":material/gavel:", url_path="claims"),
+        st.Page("views/sweep.py", title="Sweep", icon=":material/grid_on:", url_path="sweep", visibility="hidden"),
         st.Page("views/data.py", title="Your data", icon=":material/upload_file:", url_path="data"),
     ],
     position="top",
 )
 if st.session_state.get("here") != page.url_path:  # whoever arrives on a page sees what its address says, run
     st.session_state.update(here=page.url_path, wanted="once")
+people.leave()
+if "torch" in sys.modules and not gc.get_freeze_count():
+    # Streamlit collects garbage after every run of a page. What torch has brought stays, and is most of what it would
+    # look through: a quarter of a second for each answer to each visitor.
+    gc.collect()
+    gc.freeze()
 page.run()

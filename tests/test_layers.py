@@ -77,7 +77,7 @@ def test_an_arena_takes_the_same_and_other_arenas_but_no_exhibit(file: Path) -> 
 
 @pytest.mark.parametrize("file", sorted((CORE / "stage").rglob("*.py")), ids=name)
 def test_the_stage_sees_the_trace_only(file: Path) -> None:
-    allowed = {"neurorama.trace", "neurorama.errors", "neurorama.stage"}
+    allowed = {"neurorama.trace", "neurorama.errors", "neurorama.codec", "neurorama.stage"}
     if file.name == "notebook.py":  # `show(trace)` looks up the captions of the trace's exhibit
         allowed.add("neurorama.catalogue")
     assert inside(of(file), "neurorama") - {"neurorama"} <= inside(of(file), *allowed)

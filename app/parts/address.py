@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -18,7 +19,7 @@ def read(params: type[Params], query: Mapping[str, str]) -> tuple[Params, list[s
     complaints = []
     for name, text in query.items():
         try:
-            good[name] = getattr(params.parse({name: _value(params, name, text)}), name)
+            good[name] = getattr(params.parse({name: value(params, name, text)}), name)
         except InputError as error:
             complaints.append(told(error, "The default is used instead."))
     try:
@@ -38,19 +39,26 @@ def complain(error: object) -> None:
     st.warning(plain(str(error)), icon=":material/link_off:")
 
 
-def _value(params: type[Params], name: str, text: str) -> Any:
-    """The option of a choice that is written `text`, where there is one; else `text`, for the field to read."""
+def value(params: type[Params], name: str, written: str) -> Any:
+    """The option of a choice that is written so, where there is one; else what is written, for the field to read."""
     field = params.model_fields.get(name)
     if field is not None and get_origin(field.annotation) is Literal:
-        return next((option for option in get_args(field.annotation) if str(option) == text), text)
-    return text
+        return next((option for option in get_args(field.annotation) if str(option) == written), written)
+    return written
 
 
 def write(subject: Mapping[str, str], params: Params) -> dict[str, str]:
     """The address of these knobs: `subject`, e.g. the exhibit, and the knobs that are not at their defaults."""
     knobs, defaults = params.model_dump(), type(params)().model_dump()
-    return {**subject, **{name: _text(value) for name, value in knobs.items() if value != defaults[name]}}
+    return {**subject, **{name: text(value) for name, value in knobs.items() if value != defaults[name]}}
 
 
-def _text(value: Any) -> str:
+def one(key: str, params: Params) -> str:
+    """An exhibit and its knobs as one part of an address: `KEY?knob=value&...`."""
+    query = urlencode(write({}, params), safe="/")
+    return f"{key}?{query}" if query else key
+
+
+def text(value: Any) -> str:
+    """A value of a knob as it is written in an address."""
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)

@@ -125,6 +125,7 @@ def _number(title: str, field: FieldInfo, limits: tuple[float, float], common: d
         st.number_input(title, low, high, step=step, format=form, **common)
 
 
+@cache
 def bounds(params: type[Params], name: str) -> tuple[float, float]:
     """The smallest and the largest value of a number."""
     schema = params.model_json_schema()["properties"][name]

@@ -1,156 +1,164 @@
-"""Work in the background: runs, leagues and judgements, a few at a time, each stoppable between two frames."""
+"""What this visitor sees run: the jobs of the server, theirs, found again or started."""
 
 from __future__ import annotations
 
-import logging
-import threading
-import time
-import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
 
-from neurorama import Frame, InputError, Run
+from neurorama import Frame, InputError, Params, traces
+from neurorama.jobs import Job, Jobs, Judgement
 
-WORKERS = 2  # runs at the same time; the others wait their turn
-KEPT = 24  # finished runs that stay in memory
-PATIENCE = 90.0  # seconds for which a run goes on while nobody looks at it
+from . import people
 
-
-class Job:
-    """One piece of work: `frames` as they come, `done` of `of`, then a `result`, or a `fault` of one line."""
-
-    def __init__(self) -> None:
-        self.frames: list[Frame] = []
-        self.done, self.of = 0, 0
-        self.result: Any = None
-        self.stage: Any = None  # the finished run, ready to be drawn
-        self.fault = ""
-        self.details = ""  # the whole traceback, where the fault is not the user's
-        self.stopped = False
-        self.future: Future[None] = Future()
-        self._seen = time.monotonic()
-
-    @property
-    def running(self) -> bool:
-        """Waiting or at work."""
-        return not self.future.done()
-
-    @property
-    def waiting(self) -> bool:
-        return self.running and not self.future.running()
-
-    def look(self) -> None:
-        """Says that somebody is watching."""
-        self._seen = time.monotonic()
-
-    def stop(self) -> None:
-        """Ends it at the next frame."""
-        self.stopped = True
-        self.future.cancel()
-
-    def report(self, done: int, of: int) -> bool:
-        """Notes the progress; False when the work should end."""
-        self.done, self.of = done, of
-        return not self.stopped
-
-    def record(self, frames: Run) -> None:
-        """Takes all frames of `frames`, unless it is stopped or left alone."""
-        for frame in frames:
-            self.frames.append(frame)
-            if time.monotonic() - self._seen > PATIENCE:
-                self.stopped = True
-            if not self.report(frame.step, frame.of):
-                return
+PATIENCE = 30.0  # seconds for which a run that nobody asked for goes on while nobody looks at it
+LEFT = 3.0  # the same, once its visitor has gone on to something else
+KEPT = 24  # leagues and judgements that stay in memory
 
 
-class Pool:
-    """The work of the whole server: the same name is the same job, so the next visitor sees it at once."""
+@dataclass
+class Still:
+    """Stands where a job would, and does nothing: a recorded run, or the reason why there is none."""
 
-    def __init__(self, workers: int = WORKERS, kept: int = KEPT) -> None:
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="neurorama")
-        self._jobs: OrderedDict[Hashable, Job] = OrderedDict()
-        self._kept = kept
-        self._lock = threading.Lock()
+    frames: Sequence[Frame] = ()
+    recorded: str = ""  # the day on which the frames were recorded
+    fault: str = ""
+    details: str = ""
+    drawn: dict[str, Any] = field(default_factory=dict)
+    running = waiting = stopped = found = False
+    state = "done"
+    done = of = ahead = 0
+    trouble = ""
 
-    def find(self, name: Hashable) -> Job | None:
-        """The job called `name`, running or finished; one that was stopped or failed is not kept."""
-        with self._lock:
-            job = self._jobs.get(name)
-            if job is None or job.stopped or (job.fault and not job.running):
-                return None
-            self._jobs.move_to_end(name)
-            return job
-
-    def start(self, name: Hashable, work: Callable[[Job], Any]) -> Job:
-        """Starts `work(job)`; a finished job of that name is forgotten, one that runs goes on."""
-        found = self.find(name)
-        if found is not None and found.running:
-            return found
-        job = Job()
-        with self._lock:
-            self._jobs[name] = job
-            job.future = self._threads.submit(_do, job, work)
-            finished = [key for key, other in self._jobs.items() if not other.running]
-            for old in finished[: max(0, len(self._jobs) - self._kept)]:
-                del self._jobs[old]
-        return job
-
-    def ahead(self, job: Job) -> int:
-        """How many jobs wait before `job`."""
-        with self._lock:
-            waiting = [other for other in self._jobs.values() if other.waiting]
-        return waiting.index(job) if job in waiting else 0
-
-    def close(self) -> None:
-        """Stops everything."""
-        with self._lock:
-            for job in self._jobs.values():
-                job.stop()
-        self._threads.shutdown(wait=True)
-
-
-def _do(job: Job, work: Callable[[Job], Any]) -> None:
-    try:
-        job.result = work(job)
-    except InterruptedError:
-        job.stopped = True
-    except InputError as error:
-        job.fault = str(error)
-    except Exception as error:
-        logging.getLogger("neurorama").exception("a run failed")
-        job.fault = f"{type(error).__name__}: {error}".splitlines()[0]
-        job.details = traceback.format_exc()
+    def look(self) -> None: ...
+    def stop(self) -> None: ...
 
 
 @st.cache_resource(show_spinner=False)
-def pool() -> Pool:
-    """The one pool of this server."""
-    return Pool()
+def pool() -> Jobs:
+    """The jobs of this server."""
+    return Jobs()
 
 
-def on_stage(subject: Hashable, settings: Hashable, work: Callable[[Job], Any]) -> tuple[Any, Job]:
-    """The job that this visitor sees, and its settings: these settings' own where it is known or wanted, else the last.
+@st.cache_resource(show_spinner=False)
+def kept() -> OrderedDict[Hashable, Any]:
+    """Leagues and judgements by what they are of, newest last."""
+    return OrderedDict()
 
-    `work` starts by itself when the visitor comes to a page or to another subject; after that where `wanted` is set in
-    the session: "once" (a known job will do) or "again" (from the start, to be watched).
+
+def keep(name: Hashable, made: Any) -> Any:
+    """Keeps `made` in memory; the oldest ones that are over go."""
+    kept()[name] = made
+    kept().move_to_end(name)
+    over = [old for old, one in kept().items() if not one.running]
+    for old in over[: max(0, len(kept()) - KEPT)]:
+        del kept()[old]
+    return made
+
+
+def known(name: Hashable) -> Any:
+    """What is kept under `name`, running or finished; nothing that was stopped or failed."""
+    found = kept().get(name)
+    return None if found is None or (not found.running and (found.stopped or found.fault)) else found
+
+
+def recorded(key: str) -> Still | None:
+    """The recorded run of an exhibit as it comes; one of an older state of the code is not shown."""
+    found = traces.recorded(key)
+    return None if found is None or found[1]["stale"] else Still(found[0].frames, found[1]["date"][:10])
+
+
+def of_exhibit(key: str, params: Params, again: bool) -> Job:
+    """A run of an exhibit: the same one where it is known, unless it is wanted `again`.
+
+    Raises:
+        InputError: too many runs wait, or were started.
+    """
+    people.spend("runs")
+    return pool().submit(key, params, owner=people.name(), again=again)
+
+
+def of_league(name: str, params: Params, entries: Sequence[str], again: bool) -> Job:
+    """A league of some entries, as `of_exhibit`; leagues live in the memory of the server."""
+    found = None if again else known((name, params, entries))
+    if found is None:
+        people.spend("runs")
+        made = pool().league(name, params.model_dump(), entries, owner=people.name())
+        return keep((name, params, entries), made)
+    return found
+
+
+def judgement(key: str, params: Params) -> Judgement:
+    """Starts judging a claim.
+
+    Raises:
+        InputError: too many were started.
+    """
+    people.spend("runs")
+    return keep(("judge", key, params), Judgement(pool(), key, params, owner=people.name()))
+
+
+def on_stage(
+    subject: Hashable,
+    settings: Hashable,
+    start: Callable[[bool], Job],
+    recording: Callable[[], Still | None] = lambda: None,
+) -> tuple[Any, Job | Still]:
+    """The job that this visitor sees, and its settings.
+
+    `start(again)` is called when the visitor comes to a page or to another subject, unless there is a `recording` of
+    it; after that where `wanted` is set in the session: "once" (a known run or a recording will
+    do), "run" (a known run will do) or "again" (from the start, to be watched).
     """
     wanted = st.session_state.pop("wanted", None)
     before = st.session_state.get("on stage")
-    name = (subject, settings)
-    job = None if wanted == "again" else pool().find(name)
-    if job is None and (wanted or before is None or before[0] != subject):
-        if before is not None:
-            before[2].stop()
-        job = pool().start(name, work)
-    if job is not None:
-        st.session_state["on stage"] = (subject, settings, job)
-    return st.session_state["on stage"][1:]
+    if not wanted and before is not None and before[0] == subject:
+        return before[1:]
+    wanted = wanted or "once"
+    found = recording() if wanted == "once" else None
+    try:
+        job = found or start(wanted == "again")
+    except InputError as error:
+        job = Still(fault=str(error))
+    if before is not None and isinstance(before[2], Job) and before[2] is not job and before[2].patience is not None:
+        before[2].patience = LEFT
+    if isinstance(job, Job):
+        if wanted != "once":
+            job.patience = None
+        elif job.running and not job.found:
+            job.look()
+            job.patience = PATIENCE
+        if wanted == "again" or (wanted == "run" and not job.found):
+            st.query_params["run"] = job.id  # a reload, or another window, sees this very run
+    show(subject, settings, job)
+    return settings, job
+
+
+def show(subject: Hashable, settings: Hashable, job: Job | Still) -> None:
+    """Puts a job on this visitor's stage."""
+    st.session_state["on stage"] = (subject, settings, job)
+
+
+def opened(key: str, run: str) -> Job:
+    """The run that an address names.
+
+    Raises:
+        InputError: there is none, or it is of another exhibit.
+    """
+    job = pool().get(run)
+    if job.key != key:
+        raise InputError(f"run {run} is of {job.key}, not of {key}")
+    return job
 
 
 def run_again() -> None:
     """For a button: the visitor wants to watch these settings from the start."""
     st.session_state["wanted"] = "again"
+
+
+def run() -> None:
+    """For a button: the visitor wants these settings run; if they were, that run will do."""
+    st.session_state["wanted"] = "run"

@@ -1,23 +1,23 @@
-"""The stage on a page: panes in rows and one slider for time. Every picture is `neurorama.stage`'s own."""
+"""The stage on a page: a run while it goes on and afterwards, and how far it is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from typing import Any
 
 import streamlit as st
 
-from neurorama import Frame, Graph, InputError, Trace
+from neurorama import Frame, Graph, InputError, Params, Trace, Value, catalogue, compare
 from neurorama.data import GraphData
-from neurorama.stage import Card, Pane, Stage
+from neurorama.stage import Card
 
-from .marks import theme
-from .runs import Job, pool
-from .words import count, plain
+from . import marks
+from .player import play
+from .runs import Job, Still
+from .words import count, plain, seconds
 
 POLL = 0.7  # seconds between two looks at a run
-COLOURS = ("blue", "gray", "yellow", "green", "violet")  # of the arms: the method, its baseline, the others
 
 
 @dataclass(frozen=True)
@@ -29,114 +29,129 @@ class Poster:
     time: str = "training step"
 
 
-def player(job: Job, card: Card) -> None:
-    """Draws a run while it goes on, and afterwards at any of its moments; asks again only while it goes on."""
-    st.fragment(_player, run_every=POLL if job.running else None)(job, card)
+@dataclass(frozen=True)
+class Side:
+    """A run of an exhibit, as one of two that are compared."""
+
+    key: str
+    params: Params
+    job: Job | Still
+
+    def trace(self) -> Trace:
+        return Trace(self.key, self.params.model_dump(), tuple(self.job.frames))
 
 
-def _player(job: Job, card: Card) -> None:
-    running = job.running
-    job.look()
+def player(job: Job | Still, card: Card, changed: Callable[[list[Any]], None] | None = None) -> None:
+    """Draws a run while it goes on, and afterwards at any of its moments; asks again only while it goes on.
+
+    `changed` is told when the visitor has edited the graph and wants to see it run.
+    """
+    st.fragment(_player, run_every=pace(job) if job.running else None)((job,), lambda: (job.frames, card), changed)
+
+
+def pace(job: Any) -> float:
+    """Seconds between two looks at a job: the more are ahead of it, the less there is to see."""
+    return min(4.0, POLL * (1 + job.ahead / 2)) if job.waiting else POLL
+
+
+def both(
+    first: Side,
+    second: Side,
+    names: tuple[str, str] | None = None,
+    changed: Callable[[list[Any]], None] | None = None,
+) -> None:
+    """Draws two runs side by side, as `player` draws one."""
+
+    def drawn() -> tuple[Sequence[Frame], Card]:
+        compared = compare(first.trace(), second.trace(), names)
+        return compared.trace.frames, compared
+
+    jobs = (first.job, second.job)
+    st.fragment(_player, run_every=min(map(pace, jobs)) if any(job.running for job in jobs) else None)(
+        jobs, drawn, changed
+    )
+
+
+def margins(first: Side, second: Side) -> None:
+    """How the claim of an exhibit comes out in two of its runs."""
+    claim = catalogue.load(first.key).claim
+    now, before = (claim.margin(side.trace()) for side in (first, second))
+    st.markdown(
+        f"Margin of the claim: **{marks.signed(now)}**, before {marks.signed(before)}; "
+        f"changed by **{marks.signed(now - before)}**.  \n:small[:gray[{plain(claim.unit)}; one seed, not a verdict]]"
+    )
+
+
+def _player(
+    jobs: tuple[Job | Still, ...],
+    drawn: Callable[[], tuple[Sequence[Frame], Card]],
+    changed: Callable[[list[Any]], None] | None,
+) -> None:
+    running = any(job.running for job in jobs)
+    for job in jobs:
+        job.look()
+    if any(job.waiting for job in jobs):
+        st.session_state["waited for"] = jobs
+    elif st.session_state.pop("waited for", None) == jobs:
+        st.rerun()  # now there is something to see
     if running:
-        st.session_state["followed"] = job
-    elif st.session_state.pop("followed", None) is job:
+        st.session_state["followed"] = jobs
+    elif st.session_state.pop("followed", None) == jobs:
         st.rerun()  # the page around has buttons to give back, and there is nothing to ask for any more
-    if job.fault:
-        st.error(plain(job.fault), icon=":material/error:")
-    if job.details:
-        with st.expander("Details"):
-            st.code(job.details, language=None)
-    if running:
-        progress(job, "stop", card.time)
-    try:
-        stage = _stage(job, card) if job.frames else None
-    except InputError as error:  # nothing of what it shows has come yet, or ever will
-        stage = None
-        if not running:
-            st.error(plain(str(error)), icon=":material/error:")
-    if stage is not None:
-        panes(stage.rows(None if running else _moment(stage, card.time), theme()), card.arms)
+    frames, card = drawn()
+    for place, job in enumerate(jobs):
+        if job.fault:
+            st.error(plain(job.fault), icon=":material/error:")
+        if job.details:
+            with st.expander("Details"):
+                st.code(job.details, language=None)
+        if job.running:
+            progress(job, f"stop-{place}" if place else "stop", card.time)
+    edits = None
+    if frames:
+        try:
+            name = " ".join(str(id(job)) for job in jobs)
+            edits = play(name, frames, card, running, jobs[0].drawn, edit=changed is not None)
+        except InputError as error:  # nothing of what it shows has come yet, or ever will
+            if not running:
+                st.error(plain(str(error)), icon=":material/error:")
     elif running:
         st.skeleton(height=640)
-    if job.stopped:
-        st.caption(f"Stopped after {count(len(job.frames), 'frame')}.")
+    for job in jobs:
+        if job.stopped:
+            st.caption(f"Stopped after {count(len(job.frames), 'frame')}.")
+        if job.state == "lost":
+            st.caption(f"{count(len(job.frames), 'frame')} came before it was lost. Run it again to have all of them.")
+    if edits and changed is not None:
+        changed(edits)
 
 
-def _stage(job: Job, card: Card) -> Stage:
-    if job.running:
-        return Stage.of_frames(job.frames, card)
-    if job.stage is None:
-        job.stage = Stage.of_frames(job.frames, card)
-    return job.stage
-
-
-def _moment(stage: Stage, time: str) -> int:
-    """The step that the slider of time points at."""
-    steps = list(dict.fromkeys(stage.steps))
-    if len(steps) == 1:
-        return steps[0]
-    with st.container(key="time"):
-        return st.select_slider(
-            time,
-            steps,
-            value=steps[-1],
-            format_func=lambda step: f"{time if len(time) <= 24 else 'step'} {step} of {stage.of}",
-            label_visibility="collapsed",
-        )
-
-
-def progress(job: Job, key: str, unit: str) -> None:
-    """How far a job is, and a button that stops it."""
+def progress(job: Any, key: str, unit: str) -> None:
+    """How far a job, or a batch of them, is, and a button that stops it."""
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key=f"progress-{key}"):
-        if job.waiting:
-            ahead = pool().ahead(job)
+        if job.trouble:
+            st.progress(0.0, text=plain(f"{job.trouble[0].upper()}{job.trouble[1:]} …"))
+        elif job.waiting:
+            ahead = job.ahead
             st.progress(
                 0.0, text=f"Waiting · {count(ahead, 'run')} ahead of you" if ahead else "Waiting · next in line"
             )
         elif job.of:
-            st.progress(min(1.0, job.done / job.of), text=f"{unit} {job.done} of {job.of}")
+            expected = job.expected
+            times = f" · {seconds(job.elapsed)} of about {seconds(expected)}" if expected else ""
+            st.progress(min(1.0, job.done / job.of), text=f"{unit} {job.done} of {job.of}{times}")
         else:
             st.progress(0.0, text="Starting …")
         st.button("Stop", icon=":material/stop:", key=key, on_click=job.stop)
 
 
-def panes(rows: list[list[Pane]], arms: Sequence[str]) -> None:
-    """The rows of a stage: the arms of one series stand together under one caption."""
-    for place, row in enumerate(rows):
-        groups = [list(group) for _, group in groupby(row, key=lambda pane: pane.series)]
-        columns = st.columns([sum(pane.wide for pane in group) for group in groups])
-        for column, group in zip(columns, groups):
-            with column, st.container(height="stretch", vertical_alignment="distribute"):
-                _series(group, arms, f"pane-{place}")
-
-
-def _series(group: list[Pane], arms: Sequence[str], key: str) -> None:
-    first = group[0]
-    alone = f" · {plain(first.arm)}" if first.arm and len(group) == 1 else ""
-    title = plain(first.series[:1].upper() + first.series[1:])
-    st.markdown(f"**{title}**{alone}  \n:small[:gray[{plain(first.caption)}]]")
-    shared = len({pane.note for pane in group}) == 1
-    for column, pane in zip(st.columns([pane.wide for pane in group]), group):
-        with column:
-            if len(group) > 1:
-                _arm(pane.arm, arms)
-            name = f"{key}-{pane.series}-{pane.arm}"
-            st.plotly_chart(pane.figure, theme=None, key=name, config={"displayModeBar": False}, alt=pane.alt)
-            if pane.note and not shared:
-                st.caption(plain(pane.note))
-    if shared and first.note:
-        st.caption(plain(first.note))
-
-
-def _arm(arm: str, arms: Sequence[str]) -> None:
-    """The name of an arm in its colour."""
-    colour = COLOURS[arms.index(arm) % len(COLOURS)] if arm in arms else COLOURS[0]
-    st.markdown(f":small[:{colour}[**{plain(arm)}**]]", text_alignment="center")
+def still(name: str, values: Mapping[str, Value], poster: Poster, key: str = "player") -> None:
+    """Some values, drawn once."""
+    play(name, [Frame(0, 0, values)], poster, False, {}, key)
 
 
 def graph(name: str, found: GraphData) -> None:
     """One graph, drawn."""
     value = Graph(found.edge_index, found.num_nodes, found.y, directed=found.directed, names=found.names)
     caption = "Colour is the label." if found.y is not None else "No labels, so all nodes have one colour."
-    stage = Stage(Trace(name, {}, (Frame(0, 0, {"graph": value}),)), Poster({"graph": caption}))
-    panes(stage.rows(None, theme()), ())
+    still(name, {"graph": value}, Poster({"graph": caption}))

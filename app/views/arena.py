@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-import neurorama
 from neurorama import Curve, InputError, Params, catalogue, data
 from neurorama.runner import standings
 from neurorama.trace import split
@@ -38,7 +37,7 @@ def page() -> None:
     for complaint in [*complaints, *unknown]:
         address.complain(complaint)
     asked = params, chosen
-    drawn, job = runs.on_stage(name, asked, lambda job: job.record(league(name, params, chosen)))
+    drawn, job = runs.on_stage(name, asked, lambda again: runs.of_league(name, params, chosen, again))
     source = params.model_dump()["source"]
     st.markdown(
         f"**{plain(ring.title)}.** Every system on the same data, with the same split and the same budget of training. "
@@ -62,8 +61,9 @@ def page() -> None:
                 width="stretch",
             )
     with right, st.container(key="stage", border=True):
-        if drawn != asked:
-            st.info("The settings have changed since this league. Run it to see theirs.", icon=":material/tune:")
+        with st.container():  # always there, so that the player below stays in its place
+            if drawn != asked:
+                st.info("The settings have changed since this league. Run it to see theirs.", icon=":material/tune:")
         captions = dict(ring.views)
         captions.setdefault(ring.metric, "On what was held out; higher is better.")
         captions.setdefault("loss", "What training pulls down.")
@@ -113,10 +113,6 @@ def invite(name: str, keys: tuple[str, ...], chosen: tuple[str, ...], params: Pa
         format_func=lambda key: catalogue.row(key).name,
         placeholder="Only the baselines",
     )
-
-
-def league(name: str, params: Params, chosen: tuple[str, ...]) -> neurorama.Run:
-    return neurorama.league(name, knobs=params.model_dump(), only=chosen)
 
 
 def table(found: dict[str, dict[str, float | Curve]], metric: str) -> None:

@@ -13,12 +13,18 @@ if TYPE_CHECKING:
     from .arena import Arena as Arena
     from .arena import descend as descend
     from .check import faults as faults
+    from .compare import Comparison as Comparison
+    from .compare import compare as compare
     from .errors import InputError as InputError
     from .exhibit import Claim as Claim
     from .exhibit import Entry as Entry
     from .exhibit import Exhibit as Exhibit
     from .exhibit import Preset as Preset
     from .exhibit import Result as Result
+    from .jobs import Job as Job
+    from .jobs import submit as submit
+    from .jobs import sweep as sweep
+    from .page import export_html as export_html
     from .paper import Paper as Paper
     from .paper import Params as Params
     from .runner import Verdict as Verdict
@@ -44,8 +50,11 @@ if TYPE_CHECKING:
 _NAMES = {
     "arena": "Arena descend",
     "check": "faults",
+    "compare": "Comparison compare",
     "errors": "InputError",
     "exhibit": "Claim Entry Exhibit Preset Result",
+    "jobs": "Job submit sweep",
+    "page": "export_html",
     "paper": "Paper Params",
     "runner": "Verdict frames judge league run",
     "stage": "show",

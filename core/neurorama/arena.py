@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, final
 
 from pydantic import Field, create_model
 
+from .device import random_state, set_random_state
 from .paper import Params
 from .trace import Frame, Run, Value
 
@@ -104,19 +105,19 @@ class Arena(ABC, Generic[S, D]):
             found = {f"{self.metric}/{name}": float(self.score(system, data)) for name, system in systems.items()}
             return {**found, **{f"seconds/{name}": seconds for name, seconds in clock.items()}}
 
-        start = torch.get_rng_state()
-        streams = dict.fromkeys(systems, start)
+        where = torch.get_default_device().type
+        streams = dict.fromkeys(systems, random_state(where))
         training = {name: self.train(system, data, steps) for name, system in systems.items()}
         yield Frame(0, steps, scores())
         for step in range(1, steps + 1):
             losses: dict[str, float] = {}
             for name, losses_of in training.items():
-                torch.set_rng_state(streams[name])
+                set_random_state(where, streams[name])
                 begin = time.thread_time()
                 losses[f"loss/{name}"] = float(next(losses_of))
                 if name in clock:
                     clock[name] += time.thread_time() - begin
-                streams[name] = torch.get_rng_state()
+                streams[name] = random_state(where)
             if step % every == 0 or step == steps:
                 yield Frame(step, steps, {**losses, **scores()})
 

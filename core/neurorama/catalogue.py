@@ -64,6 +64,12 @@ class Row:
     def built(self) -> bool:
         return self.key in _built()
 
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """Its exhibit's file, and the file or files of its area's arena, where there are any."""
+        area = self.path.parent
+        return self.path, *(file for file in (area / "arena.py", *sorted(area.glob("arena/*.py"))) if file.is_file())
+
 
 @dataclass(frozen=True)
 class Area:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import fill
@@ -15,7 +15,9 @@ import typer
 from typer.core import TyperGroup
 
 from . import catalogue
+from .cli_runs import runs_app
 from .errors import InputError
+from .screen import Json, number, print_json, print_table
 
 if TYPE_CHECKING:
     from .runner import Verdict
@@ -55,7 +57,10 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Lists the data that exhibits can run on, and adds your own.", rich_markup_mode=None)
 kernel_app = typer.Typer(help="Puts the Neurorama kernel where Jupyter finds it.", rich_markup_mode=None)
+users_app = typer.Typer(help="Says who may use a dashboard that others reach.", rich_markup_mode=None)
+app.add_typer(runs_app, name="runs")
 app.add_typer(data_app, name="data")
+app.add_typer(users_app, name="users")
 app.add_typer(kernel_app, name="kernel")
 
 
@@ -64,7 +69,6 @@ def main() -> None:
     app()
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Key = Annotated[str, typer.Argument(metavar="KEY", help="area/slug, or a slug.", show_default=False)]
 Keys = Annotated[list[str] | None, typer.Argument(metavar="KEY", help="area/slug, or a slug.", show_default=False)]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KNOB=VALUE", help="Turn a knob; may be repeated.")]
@@ -73,26 +77,10 @@ Set = Annotated[list[str] | None, typer.Option("--set", metavar="KNOB=VALUE", he
 # Words on the screen
 
 
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False))
-
-
-def _print_table(rows: Iterable[Sequence[str]]) -> None:
-    """Columns one under the other, never cut, so that they can be read, searched and piped."""
-    cells = [tuple(rows_cells) for rows_cells in rows]
-    widths = [max(map(len, column)) for column in zip(*cells)]
-    for row in cells:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
-
-
 def _print_text(heading: str, text: str) -> None:
     typer.echo()
     typer.secho(heading, bold=True)
     typer.echo(fill(text, 100))
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}"
 
 
 @contextmanager
@@ -100,10 +88,18 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on stderr, where that is a screen; call what it gives with (done, of)."""
     from rich.console import Console
     from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     screen = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *times)
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task(escape(what), total=None)
         yield lambda done, of: progress.update(task, completed=done, total=of)
@@ -121,8 +117,8 @@ def _print_metrics(metrics: Mapping[str, float]) -> None:
     arms = list(dict.fromkeys(arm for _, arm in names))
     rows: dict[str, dict[str, str]] = {}
     for (series, arm), value in zip(names, metrics.values()):
-        rows.setdefault(series, {})[arm] = _number(value)
-    _print_table([("", *arms), *((series, *(cells.get(arm, "") for arm in arms)) for series, cells in rows.items())])
+        rows.setdefault(series, {})[arm] = number(value)
+    print_table([("", *arms), *((series, *(cells.get(arm, "") for arm in arms)) for series, cells in rows.items())])
 
 
 # The catalogue
@@ -134,9 +130,9 @@ def _facts(row: catalogue.Row) -> dict[str, Any]:
 
 def _print_rows(rows: list[catalogue.Row], as_json: bool) -> None:
     if as_json:
-        _print_json([_facts(row) for row in rows])
+        print_json([_facts(row) for row in rows])
         return
-    _print_table(("●" if row.built else "○", row.key, row.name, row.title) for row in rows)
+    print_table(("●" if row.built else "○", row.key, row.name, row.title) for row in rows)
     typer.echo(f"{len(rows)} papers, {sum(row.built for row in rows)} built (●), the others planned (○)", err=True)
 
 
@@ -204,7 +200,7 @@ def show(key: Key, as_json: Json = False) -> None:
             "claim": row.claim,
             "relations": named,
         }
-        _print_json({**facts, "knobs": knobs, "verdict": verdict and verdict.model_dump()})
+        print_json({**facts, "knobs": knobs, "verdict": verdict and verdict.model_dump()})
         return
     typer.secho(f"{paper.name}: {paper.title}", bold=True)
     where = ", ".join(str(fact) for fact in (paper.authors, paper.venue, paper.year) if fact)
@@ -217,7 +213,7 @@ def show(key: Key, as_json: Json = False) -> None:
         _print_text("Verdict", _told(verdict))
     if knobs:
         _print_text("Knobs", "name, default, what is allowed, what it does")
-        _print_table((name, str(knob["default"]), _allowed(knob), knob["description"]) for name, knob in knobs.items())
+        print_table((name, str(knob["default"]), _allowed(knob), knob["description"]) for name, knob in knobs.items())
     for what, keys in named.items():
         if keys:
             _print_text(what.capitalize(), ", ".join(keys))
@@ -252,11 +248,36 @@ Seed = Annotated[int | None, typer.Option(help="Same seed, same trace.", show_de
 Source = Annotated[str, typer.Option(help="The data to run on, by name.", show_default="the first of its arena")]
 
 
+def _settle(**settings: Any) -> None:
+    """Options that are also settings of the environment: what is said here counts."""
+    for name, value in settings.items():
+        if value:
+            os.environ[f"NEURORAMA_{name.upper()}"] = str(value)
+
+
+Device = Annotated[str, typer.Option(help="cpu, cuda or mps.", show_default="NEURORAMA_DEVICE, or cpu")]
+Scheduler = Annotated[
+    str, typer.Option(metavar="ADDRESS", help="A Dask scheduler.", show_default="NEURORAMA_SCHEDULER, or our own")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Side processes to spread the runs over.", show_default="NEURORAMA_WORKERS, or all cores"),
+]
+
+
 @app.command()
-def run(key: Key, settings: Set = None, seed: Seed = None, source: Source = "", as_json: Json = False) -> None:
+def run(
+    key: Key,
+    settings: Set = None,
+    seed: Seed = None,
+    source: Source = "",
+    device: Device = "",
+    as_json: Json = False,
+) -> None:
     """Runs an exhibit and prints how it ended."""
     from .runner import run as run_
 
+    _settle(device=device)
     row, knobs = catalogue.row(key), _knobs(settings, seed, source)
     exhibit = catalogue.load(key)
     start = time.perf_counter()
@@ -266,7 +287,7 @@ def run(key: Key, settings: Set = None, seed: Seed = None, source: Source = "", 
     metrics = _final(trace.frames)
     if as_json:
         facts = {"exhibit": trace.exhibit, "params": dict(trace.params), "frames": len(trace.frames)}
-        _print_json({**facts, "seconds": round(seconds, 2), "metrics": metrics, "margin": margin})
+        print_json({**facts, "seconds": round(seconds, 2), "metrics": metrics, "margin": margin})
         return
     _print_metrics(metrics)
     typer.echo(f"margin of the claim: {margin:+.4g} ({exhibit.claim.unit}); one seed, not a verdict")
@@ -299,13 +320,16 @@ def judge(
     keys: Keys = None,
     every: All = False,
     seeds: Annotated[int | None, typer.Option(min=2, help="How many seeds.", show_default="the claim's own")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Side processes to spread the runs over.")] = 1,
+    workers: Workers = None,
+    device: Device = "",
+    scheduler: Scheduler = "",
     as_json: Json = False,
 ) -> None:
-    """Judges claims over seeds and keeps the verdicts."""
-    from .runner import judge_many
+    """Judges claims over seeds, in side processes, and keeps the verdicts."""
+    from .jobs import judge_many
     from .verdicts import read_verdicts, write_verdicts
 
+    _settle(device=device, scheduler=scheduler)
     chosen = _which(keys, every)
     read_verdicts()  # a file that cannot be read is said now, not after the work
     verdicts: dict[str, Verdict] = {}
@@ -319,8 +343,49 @@ def judge(
             if not as_json:
                 typer.echo(f"{key}: {_told(verdict)}")
     if as_json:
-        _print_json({key: verdict.model_dump() for key, verdict in sorted(verdicts.items())})
+        print_json({key: verdict.model_dump() for key, verdict in sorted(verdicts.items())})
     if len(verdicts) < len(chosen):
+        raise typer.Exit(1)
+
+
+@app.command()
+def sweep(
+    key: Key,
+    settings: Set = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Repeats, with seeds 0, 1, 2, ...")] = 1,
+    source: Source = "",
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table there.", show_default=False)] = None,
+    again: Annotated[bool, typer.Option("--again", help="Also make the runs that the store has.")] = False,
+    device: Device = "",
+    scheduler: Scheduler = "",
+    as_json: Json = False,
+) -> None:
+    """Runs an exhibit at every combination of knobs: --set depth=2,8,32 --set hidden=8,16 --seeds 3."""
+    from .jobs import sweep as sweep_
+
+    _settle(device=device, scheduler=scheduler)
+    knobs = _knobs(settings, None, source)
+    axes = {name: text.split(",") for name, text in knobs.items() if "," in text}
+    if "seed" in knobs and seeds > 1:
+        raise InputError("--set seed=... and --seeds: say one of them")
+    if csv is not None and not csv.parent.is_dir():
+        raise InputError(f"there is no folder {str(csv.parent)!r}")
+    fixed = {name: value for name, value in knobs.items() if name not in axes}
+    repeats = {} if "seed" in knobs else {"seed": range(seeds)}
+    with _progress(catalogue.row(key).name) as progress:
+        table = sweep_(key, {**axes, **repeats}, fixed, progress, again)
+    if csv is not None:
+        table.to_csv(csv, index=False)
+        typer.echo(csv)
+    elif as_json:
+        typer.echo(table.to_json(orient="records", indent=1))
+    else:
+        shown = [*axes, *repeats, "margin", "state", "run"]
+        cells = table[shown].itertuples(index=False)
+        print_table([shown, *([number(one) if isinstance(one, float) else str(one) for one in row] for row in cells)])
+    lacking = sum(state != "done" for state in table["state"])
+    if lacking:
+        typer.echo(f"{lacking} of {len(table)} runs were not done; `neurorama runs show RUN` says why", err=True)
         raise typer.Exit(1)
 
 
@@ -352,7 +417,7 @@ def league(
             progress(frame.step, frame.of)
     table = standings(frames, ring.metric)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "arena": arena,
                 "metric": ring.metric,
@@ -365,11 +430,11 @@ def league(
         return
     rows = list(table.items())
     numbers = dict.fromkeys(name for _, row in rows for name, value in row.items() if not isinstance(value, Curve))
-    cells = [(name, *(_number(row[one]) if one in row else "" for one in numbers)) for name, row in rows]  # type: ignore[arg-type]
-    _print_table([("system", *numbers), *cells])
+    cells = [(name, *(number(row[one]) if one in row else "" for one in numbers)) for name, row in rows]  # type: ignore[arg-type]
+    print_table([("system", *numbers), *cells])
     for series in dict.fromkeys(name for _, row in rows for name in row if name not in numbers):
         typer.echo()
-        _print_table(_curves(series, {name: row[series] for name, row in rows if series in row}))  # type: ignore[misc]
+        print_table(_curves(series, {name: row[series] for name, row in rows if series in row}))  # type: ignore[misc]
 
 
 def _plain(value: float | Curve) -> Any:
@@ -382,7 +447,7 @@ def _plain(value: float | Curve) -> Any:
 def _curves(title: str, curves: Mapping[str, Curve]) -> Iterator[tuple[str, ...]]:
     """A table of curves: a row each, with its values at places 0, 1, 2, 4, 8, ... of the longest one, and its last."""
     read = {name: _plain(curve) for name, curve in curves.items()}
-    points = {name: dict(zip(map(_number, curve["x"]), map(_number, curve["y"]))) for name, curve in read.items()}
+    points = {name: dict(zip(map(number, curve["x"]), map(number, curve["y"]))) for name, curve in read.items()}
     longest = list(max(points.values(), key=len))
     places = [longest[i] for i in (0, *(2**k for k in range(len(longest).bit_length()))) if i < len(longest)]
     yield f"{title}, at", *places, "last"
@@ -410,6 +475,28 @@ def check(
 
 
 @app.command()
+def traces(keys: Keys = None, every: All = False) -> None:
+    """Records the default run of exhibits, which their pages open on."""
+    from .traces import record
+
+    chosen, failed = _which(keys, every), 0
+    with _progress("recording") as progress:
+        for done, key in enumerate(chosen):
+            progress(done, len(chosen))
+            try:
+                files = record(key)
+            except InputError:
+                raise
+            except Exception as error:  # a broken exhibit breaks only itself
+                failed += 1
+                typer.echo(f"! {key} cannot be recorded: {type(error).__name__}: {error}", err=True)
+                continue
+            typer.echo(f"{key}: {files[0].stat().st_size / 1000:.0f} kB, {len(files) - 1} stills")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
 def bench(as_json: Json = False) -> None:
     """Measures the kernels beside what else one would use."""
     from . import bench as bench_
@@ -428,9 +515,9 @@ def data_list(as_json: Json = False) -> None:
     sources = data.sources()
     if as_json:
         names = ("name", "kind", "title", "available", "note")
-        _print_json([{name: getattr(source, name) for name in names} for source in sources])
+        print_json([{name: getattr(source, name) for name in names} for source in sources])
         return
-    _print_table(("●" if one.available else "○", one.name, one.kind, one.title, one.note) for one in sources)
+    print_table(("●" if one.available else "○", one.name, one.kind, one.title, one.note) for one in sources)
 
 
 @data_app.command("add")
@@ -459,29 +546,79 @@ def new(key: Annotated[str, typer.Argument(metavar="AREA/SLUG", help="A paper th
 @app.command()
 def export(
     key: Key,
-    file: Annotated[Path, typer.Option("--notebook", metavar="FILE", help="Where to write the notebook.")],
+    book: Annotated[Path | None, typer.Option("--notebook", metavar="FILE", help="Write a notebook.")] = None,
+    page: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Run it; write one HTML file.")] = None,
     settings: Set = None,
     seed: Seed = None,
     source: Source = "",
 ) -> None:
-    """Writes a notebook with exactly these knobs."""
-    from .notebook import notebook, text
+    """Writes exactly these knobs as a notebook, and their run as a page that needs nothing else."""
+    wanted = [file for file in (book, page) if file is not None]
+    if not wanted:
+        raise InputError("say what to write: --notebook FILE, --html FILE, or both")
+    for file in wanted:
+        if not file.parent.is_dir():
+            raise InputError(f"there is no folder {str(file.parent)!r}")
+    knobs = _knobs(settings, seed, source)
+    if book is not None:
+        from .notebook import notebook, text
 
-    if not file.parent.is_dir():
-        raise InputError(f"there is no folder {str(file.parent)!r}")
-    file.write_text(text(notebook(key, _knobs(settings, seed, source))), encoding="utf-8")
-    typer.echo(file)
+        book.write_text(text(notebook(key, knobs)), encoding="utf-8")
+    if page is not None:
+        from .page import export_html
+        from .runner import run as run_
+
+        with _progress(catalogue.row(key).name) as progress:
+            trace = run_(key, knobs, lambda frame: progress(frame.step, frame.of))
+        page.write_text(export_html(trace), encoding="utf-8")
+    for file in wanted:
+        typer.echo(file)
 
 
 @app.command("app")
 def app_(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where to serve it.")] = 8501,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "localhost",
+    device: Device = "",
+    scheduler: Scheduler = "",
+    workers: Workers = None,
 ) -> None:
-    """Starts the dashboard and says where it is."""
+    """Starts the dashboard and says where it is; for others than this machine it wants a login."""
     from .hosts import dashboard
 
+    _settle(device=device, scheduler=scheduler, workers=workers)
     raise typer.Exit(dashboard(host, port))
+
+
+@users_app.command("add")
+def users_add(
+    name: str,
+    password: Annotated[
+        str, typer.Option(prompt=True, confirmation_prompt=True, hide_input=True, help="Better typed.")
+    ],
+) -> None:
+    """Lets somebody in, or gives them another password; only its hash is kept."""
+    from . import users
+
+    users.add(name, password)
+    typer.echo(users.file())
+
+
+@users_app.command("list")
+def users_list() -> None:
+    """Lists who may come in."""
+    from . import users
+
+    for name in users.names():
+        typer.echo(name)
+
+
+@users_app.command("rm")
+def users_rm(name: str) -> None:
+    """Shuts somebody out, at once."""
+    from . import users
+
+    users.remove(name)
 
 
 @app.command()
@@ -516,6 +653,6 @@ def doctor(as_json: Json = False) -> None:
 
     facts = report()
     if as_json:
-        _print_json([fact._asdict() for fact in facts])
+        print_json([fact._asdict() for fact in facts])
         return
-    _print_table(("✓" if fact.fine else "✗", fact.what, fact.found, fact.remedy) for fact in facts)
+    print_table(("✓" if fact.fine else "✗", fact.what, fact.found, fact.remedy) for fact in facts)

@@ -15,6 +15,10 @@ class InputError(ValueError):
     """Something the user gave is wrong; the message is one line and complete (exit code 2)."""
 
 
+class StoreError(InputError):
+    """The store of runs cannot be read or written; the message says which, why, and what helps."""
+
+
 def nearest(word: str, allowed: Iterable[str]) -> str:
     """`did you mean 'depth'?`, or the list of what is allowed where nothing is near."""
     names = list(allowed)

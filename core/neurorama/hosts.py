@@ -10,7 +10,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
+from ipaddress import ip_address
 from pathlib import Path
 
 from . import places
@@ -23,13 +25,52 @@ def dashboard(host: str, port: int) -> int:
     """Serves the dashboard until it is stopped; its exit code.
 
     Raises:
-        InputError: nothing can listen on that address.
+        InputError: nothing can listen on that address, others would reach it without a login, or a setting is wrong.
     """
+    from .jobs.settings import Settings
+
+    Settings.of_environment()
+    main = places.app() / _entrance(host)
     _free(host, port, "neurorama app")
-    main = places.app() / "main.py"
     print(f"Neurorama is at http://{host}:{port} (Ctrl-C stops it)", flush=True)
     where = [f"--server.address={host}", f"--server.port={port}"]  # the rest is in the app's own config.toml
     return _serve([sys.executable, "-m", "streamlit", "run", str(main), *where])
+
+
+def loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens on `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _entrance(host: str) -> str:
+    """The file of the dashboard to serve: the one with a password in front where others reach it."""
+    from . import users
+
+    if loopback(host) or _identity_provider():
+        return "main.py"
+    if users.names():
+        return "gate.py"
+    raise InputError(
+        f"host={host!r} lets others in, and nobody would ask who they are: `neurorama users add NAME` gives somebody a "
+        "password, or name your identity provider in the section [auth] of .streamlit/secrets.toml (deploy/README.md)"
+    )
+
+
+def _identity_provider() -> bool:
+    """Whether a login is set up where Streamlit looks for it."""
+    for folder in (Path.home(), Path.cwd(), places.app()):
+        try:
+            secrets = tomllib.loads((folder / ".streamlit" / "secrets.toml").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if {"redirect_uri", "cookie_secret"} <= secrets.get("auth", {}).keys():
+            return True
+    return False
 
 
 def jupyter(port: int, browser: bool) -> int:

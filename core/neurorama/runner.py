@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from . import catalogue
+from . import catalogue, device
 from .errors import InputError, nearest
 from .exhibit import Exhibit
 from .paper import Params
@@ -29,35 +29,38 @@ _ONE_AT_A_TIME = threading.Lock()  # torch's random stream belongs to the proces
 
 
 class _Stream:
-    """A random stream of its own for one run, put in place only while that run takes a step."""
+    """A random stream of its own for one run on one device, put in place only while that run takes a step."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, where: str) -> None:
         import torch
 
         torch.set_num_threads(1)  # small runs are up to 8 times slower with a thread per core
+        self._where = where
         with _ONE_AT_A_TIME:
-            outside = torch.get_rng_state()
+            outside = device.random_state(where)
             torch.manual_seed(seed)
-            self._inside = torch.get_rng_state()
-            torch.set_rng_state(outside)
+            self._inside = device.random_state(where)
+            device.set_random_state(where, outside)
 
     @contextmanager
     def here(self) -> Iterator[None]:
-        import torch
-
         with _ONE_AT_A_TIME:
-            outside = torch.get_rng_state()
-            torch.set_rng_state(self._inside)
+            outside = device.random_state(self._where)
+            device.set_random_state(self._where, self._inside)
             try:
-                yield
+                with device.on(self._where):
+                    yield
             finally:
-                self._inside = torch.get_rng_state()
-                torch.set_rng_state(outside)
+                self._inside = device.random_state(self._where)
+                device.set_random_state(self._where, outside)
 
 
-def isolated(seed: int, start: Callable[[], Run]) -> Run:
-    """The frames of `start()`, each made with this run's own random stream: same seed, same trace."""
-    stream = _Stream(seed)
+def isolated(seed: int, start: Callable[[], Run], where: str = "") -> Run:
+    """The frames of `start()`, each made with this run's own random stream: same seed, same trace.
+
+    `where` is the device; `NEURORAMA_DEVICE` or the CPU otherwise.
+    """
+    stream = _Stream(seed, device.chosen(where))
     frames: Run | None = None
     while True:
         with stream.here():
@@ -89,11 +92,14 @@ def _find(key: Key) -> tuple[str, Exhibit[Any]]:
     return catalogue.resolve(key), catalogue.load(key)
 
 
-def frames(key: Key, params: Knobs = None) -> Run:
-    """The run of an exhibit, frame by frame, lazily: take the next one, pause, or leave."""
+def frames(key: Key, params: Knobs = None, where: str = "") -> Run:
+    """The run of an exhibit, frame by frame, lazily: take the next one, pause, or leave.
+
+    `where` is the device; `NEURORAMA_DEVICE` or the CPU otherwise.
+    """
     _, exhibit = _find(key)
     knobs = knobs_of(exhibit, params)
-    return isolated(knobs.seed, lambda: exhibit.run(knobs))
+    return isolated(knobs.seed, lambda: exhibit.run(knobs), where)
 
 
 def run(key: Key, params: Knobs = None, watch: Callable[[Frame], bool | None] | None = None) -> Trace:
@@ -179,7 +185,8 @@ def _margin(key: Key, knobs: Mapping[str, Any]) -> tuple[float, float]:
     return float(_find(key)[1].claim.margin(trace)), seconds
 
 
-def _work(key: Key, params: Knobs, seeds: int | None) -> list[dict[str, Any]]:
+def trials(key: Key, params: Knobs = None, seeds: int | None = None) -> list[dict[str, Any]]:
+    """The knobs of all runs of a judgement: first as they are, then with the mechanism off, each for every seed."""
     _, exhibit = _find(key)
     base = knobs_of(exhibit, params).model_dump()
     count = exhibit.claim.seeds if seeds is None else seeds
@@ -189,7 +196,12 @@ def _work(key: Key, params: Knobs, seeds: int | None) -> list[dict[str, Any]]:
     return [exhibit.params.parse({**arm, "seed": seed}).model_dump() for arm in arms for seed in range(count)]
 
 
-def _verdict(key: Key, params: Knobs, results: Sequence[tuple[float, float]]) -> Verdict:
+def verdict(key: Key, params: Knobs, results: Sequence[tuple[float, float]]) -> Verdict:
+    """What follows from the (margin, seconds) of each of the `trials`, in their order.
+
+    Raises:
+        ValueError: a margin that is not finite.
+    """
     from . import __version__
 
     half = len(results) // 2
@@ -222,86 +234,13 @@ def judge(
         InputError: unknown key or a bad knob.
         InterruptedError: `watch` gave up.
     """
-    work = _work(key, params, seeds)
+    work = trials(key, params, seeds)
     results: list[tuple[float, float]] = []
     for knobs in work:
         results.append(_margin(key, knobs))
         if watch is not None and watch(len(results), len(work)) is False:
             raise InterruptedError(f"judging {key} was stopped after {len(results)} of {len(work)} runs")
-    return _verdict(key, params, results)
-
-
-def judge_many(
-    keys: Sequence[str],
-    seeds: int | None = None,
-    workers: int = 1,
-    watch: Callable[[int, int], None] | None = None,
-) -> Iterator[tuple[str, Verdict | Exception]]:
-    """Judges several claims, their runs spread over `workers` side processes (1: in this one).
-
-    Args:
-        watch: called with (runs done, runs in all).
-
-    Yields:
-        (key, its verdict, or the error that kept it from one), in the order in which they are done.
-    """
-    todo: list[tuple[str, int, dict[str, Any]]] = []
-    left: dict[str, int] = {}
-    for key in dict.fromkeys(keys):
-        try:
-            work = _work(key, None, seeds)
-        except Exception as error:
-            yield key, error
-            continue
-        left[key] = len(work)
-        todo += [(key, place, knobs) for place, knobs in enumerate(work)]
-    got: dict[str, dict[int, tuple[float, float]]] = {key: {} for key in left}
-    errors: dict[str, Exception] = {}
-    for done, (key, place, result) in enumerate(_here(todo) if workers <= 1 else _spread(todo, workers), start=1):
-        if watch is not None:
-            watch(done, len(todo))
-        if isinstance(result, Exception):
-            errors.setdefault(key, result)
-        else:
-            got[key][place] = result
-        left[key] -= 1
-        if left[key] == 0:
-            try:
-                yield key, errors.get(key) or _verdict(key, None, [got[key][place] for place in sorted(got[key])])
-            except ValueError as error:  # a margin that is not finite
-                yield key, error
-
-
-_Done = Iterator[tuple[str, int, tuple[float, float] | Exception]]
-
-
-def _here(todo: Sequence[tuple[str, int, dict[str, Any]]]) -> _Done:
-    for key, place, knobs in todo:
-        try:
-            yield key, place, _margin(key, knobs)
-        except Exception as error:
-            yield key, place, error
-
-
-def _spread(todo: Sequence[tuple[str, int, dict[str, Any]]], workers: int) -> _Done:
-    import logging
-
-    from dask.distributed import Client, LocalCluster, as_completed
-
-    with (
-        LocalCluster(
-            n_workers=min(workers, len(todo)) or 1,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=None,  # pyright: ignore[reportArgumentType]
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        owner = {client.submit(_margin, key, knobs, pure=False): (key, place) for key, place, knobs in todo}
-        for future in as_completed(owner):
-            error = future.exception()
-            yield *owner[future], future.result() if error is None else error
+    return verdict(key, params, results)
 
 
 def league(
@@ -311,6 +250,7 @@ def league(
     steps: int = 0,
     knobs: Mapping[str, Any] | None = None,
     only: Sequence[str] | None = None,
+    where: str = "",
 ) -> Run:
     """The entries of one arena and its plain baselines, in lockstep on the same data and budget.
 
@@ -323,6 +263,7 @@ def league(
         steps: the budget; the arena's own otherwise.
         knobs: values for the arena's common knobs, e.g. `{"depth": 32}`.
         only: names, slugs or keys of the entries that take part; all of them by default. The baselines always do.
+        where: the device; `NEURORAMA_DEVICE` or the CPU otherwise.
 
     Raises:
         InputError: unknown arena, source, knob or entry, or a value out of bounds.
@@ -330,11 +271,11 @@ def league(
     ring, keys = catalogue.arena(arena)
     asked = {name: value for name, value in (("source", source), ("steps", steps)) if value}
     settings = ring.settings().parse({"seed": seed, **asked, **(knobs or {})})
-    chosen = keys if only is None else _among(keys, only)
-    return isolated(settings.seed, lambda: _league(ring, chosen, settings.model_dump()))
+    chosen = keys if only is None else among(keys, only)
+    return isolated(settings.seed, lambda: _league(ring, chosen, settings.model_dump()), where)
 
 
-def _among(keys: Sequence[str], names: Sequence[str]) -> list[str]:
+def among(keys: Sequence[str], names: Sequence[str]) -> list[str]:
     """The entries that `names` mean, in their order."""
     known = {name: key for key in keys for name in (key, catalogue.row(key).slug, catalogue.row(key).name)}
     for name in names:

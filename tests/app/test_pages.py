@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import io
+import json
 import subprocess
 import sys
 import time
-from itertools import islice
+from pathlib import Path
 from typing import Any
 
+import nbformat
+import pandas
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import neurorama
-from neurorama import catalogue, data, places
+from neurorama import catalogue, data, places, traces
+from neurorama.notebook import notebook
 from neurorama.runner import Interval, Verdict
 from neurorama.verdicts import read_verdicts, write_verdicts
-from parts import knobs, marks
+from parts import knobs, marks, runs, show, source, take
 from parts.words import plain
 
 BUILT = [row.key for row in catalogue.built()]
@@ -49,8 +54,15 @@ def until_done(app: AppTest, button: str = "stop") -> AppTest:
     return app
 
 
-def pictures(app: AppTest) -> Any:
-    return app.get("plotly_chart")
+def pictures(app: AppTest) -> list[dict[str, Any]]:
+    """The panes that the player was given."""
+    return [pane for one in app.get("bidi_component") for pane in told(one.proto.bytes)["panes"]]
+
+
+def told(blob: bytes) -> dict[str, Any]:
+    """The description that the player reads."""
+    words = json.loads(blob[8 : 8 + int.from_bytes(blob[:8], "little")])["__metadata__"]
+    return json.loads(words["stage"])
 
 
 def words(app: AppTest) -> str:
@@ -66,10 +78,10 @@ def one_value(value: str | list[str]) -> str:
 
 
 @pytest.fixture
-def one_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+def one_frame(own_data_folder: Path) -> None:
     """Runs end after their first frame: these tests look at what is around the picture."""
-    whole = neurorama.frames
-    monkeypatch.setattr(neurorama, "frames", lambda key, params: islice(whole(key, params), 1))
+    own_data_folder.mkdir()
+    (own_data_folder / "one-frame").touch()  # `side_process.py` looks for it
 
 
 # home
@@ -123,17 +135,37 @@ def test_every_exhibit_has_a_widget_for_every_knob_and_a_button_for_every_preset
     assert plain(exhibit.claim.statement) in words(app)
     assert app.code[-1].value.strip()
     until_done(app)
-    assert not app.error, app.error[0].value
+    assert not [one for one in app.error if "margin" not in one.value]  # one frame may be too few for a margin
     assert pictures(app)
 
 
-def test_a_run_goes_to_its_end_on_the_page_and_time_can_be_moved() -> None:
+def test_a_run_goes_to_its_end_on_the_page_with_all_its_moments() -> None:
     app = until_done(open_page("exhibit", **QUICK))
     assert not app.error
     assert len(pictures(app)) >= 4
-    last = pictures(app)[0].proto.spec
-    checked(app.select_slider[0].set_value(0).run())
-    assert pictures(app)[0].proto.spec != last
+    description = told(app.get("bidi_component")[0].proto.bytes)
+    assert description["time"]["steps"] == list(range(0, 13, 1))
+    assert not description["about"]["live"]
+
+
+@pytest.mark.usefixtures("one_frame")
+@pytest.mark.parametrize("stale", [False, True])
+def test_an_exhibit_opens_on_its_recording_and_runs_when_asked(stale: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = neurorama.run(DAGNN, {"steps": 10})
+    known = {"date": "2026-01-02T03:04:05+00:00", "stale": stale}
+    monkeypatch.setattr(traces, "recorded", lambda key: (made, known))
+    app = open_page("exhibit", exhibit=DAGNN)
+    if stale:
+        assert "live run" in words(app)
+        until_done(app)
+        return
+    assert "recorded run, 2026-01-02" in words(app)
+    assert not any(one.key == "stop" for one in app.button)
+    assert told(app.get("bidi_component")[0].proto.bytes)["time"]["steps"][-1] == 10
+    checked(button(app, "run-button").click().run())
+    assert "live run" in words(app)
+    until_done(app)
+    assert "live run" in words(until_done(open_page("exhibit", **QUICK)))  # other knobs were not recorded
 
 
 def test_the_next_visitor_sees_the_same_run_at_once() -> None:
@@ -218,8 +250,8 @@ def test_a_planned_paper_is_told_as_planned() -> None:
 
 @pytest.mark.usefixtures("one_frame")
 def test_a_claim_can_be_judged_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    judge = neurorama.judge
-    monkeypatch.setattr(neurorama, "judge", lambda key, params, watch: judge(key, params, seeds=2, watch=watch))
+    judgement = runs.Judgement
+    monkeypatch.setattr(runs, "Judgement", lambda *words, **more: judgement(*words, **more, seeds=2))
     app = until_done(open_page("exhibit", **QUICK))
     before = read_verdicts()
     checked(button(app, "judge").click().run())
@@ -228,15 +260,89 @@ def test_a_claim_can_be_judged_on_the_page(monkeypatch: pytest.MonkeyPatch) -> N
     assert read_verdicts() == before  # a visitor's judgement is not published
 
 
-@pytest.mark.usefixtures("one_frame")
-def test_a_fault_of_a_run_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(key: str, params: object) -> neurorama.Run:
-        raise RuntimeError("shapes <b>differ</b>")
+@pytest.fixture
+def opened(shelf: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pages of the made-up exhibits, which have no file to read texts from."""
+    dagnn = source.text(DAGNN)
+    monkeypatch.setattr(source, "text", lambda key: dagnn)
 
-    monkeypatch.setattr(neurorama, "frames", broken)
-    app = until_done(open_page("exhibit", exhibit=DAGNN))
-    assert app.error[0].value == plain("RuntimeError: shapes <b>differ</b>")
+
+@pytest.mark.usefixtures("opened")
+def test_a_fault_of_a_run_is_one_line() -> None:
+    app = until_done(open_page("exhibit", exhibit="shelf/raises"))
+    assert app.error[0].value == plain("ZeroDivisionError: shapes <b>differ</b>")
     assert "Traceback" in app.expander[0].code[0].value
+
+
+# compare, and a graph that is edited
+
+
+def test_two_settings_are_compared_on_one_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_page("compare", a=f"{DAGNN}?steps=12&depth=2", b=f"{DAGNN}?steps=10&depth=6")
+    end = time.monotonic() + 120
+    while any((one.key or "").startswith("stop") for one in app.button):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+        checked(app.run())
+    assert not app.error
+    (player,) = app.get("bidi_component")
+    description = told(player.proto.bytes)
+    assert description["arms"] == ["DAGNN, depth 2, steps 12", "DAGNN, depth 6, steps 10"]
+    assert description["time"]["steps"][-1] == 12
+    assert {pane["series"] for pane in description["panes"]} >= {
+        "graph",
+        "test accuracy",
+        "difference in test accuracy",
+    }
+    assert words(app).count("Margin: ") == 2
+    breaks = next(one for one in app.selectbox if one.key == "b setting")
+    checked(breaks.set_value(knobs.BREAKS).run())
+    assert one_value(app.query_params["b"]).startswith(f"{DAGNN}?")
+    assert one_value(app.query_params["a"]) == f"{DAGNN}?steps=12&depth=2"
+    for side in "ab":
+        app.session_state[f"{side} side"].job.stop()
+
+
+@pytest.mark.usefixtures("one_frame")
+def test_a_wrong_side_of_a_comparison_is_told() -> None:
+    app = open_page("compare", a="message_passing/dagn", b=f"{DAGNN}?depth=99")
+    assert plain("did you mean 'message_passing/dagnn'?") in app.warning[0].value
+    assert "64" in app.warning[1].value
+
+
+def test_a_graph_is_edited_run_again_and_the_run_before_stays_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = until_done(open_page("exhibit", **QUICK))
+    assert told(app.get("bidi_component")[0].proto.bytes)["about"]["edit"]
+    edits: list[Any] = [["link", 16, 24], ["remove", 11]]
+    once = iter([edits])
+    play = show.play
+    monkeypatch.setattr(show, "play", lambda *given, **more: play(*given, **more) or next(once, None))
+    app = until_done(checked(app.run()))
+    assert one_value(app.query_params["source"]) == data.own()[0]
+    assert data.graph(data.own()[0]).num_nodes == 33
+    assert told(app.get("bidi_component")[0].proto.bytes)["arms"] == ["edited", "before"]
+    assert "changed by" in words(app)
+    assert data.own()[0] in nbformat.writes(notebook(DAGNN, app.session_state["on stage"][1]))
+    checked(button(app, "alone").click().run())
+    assert told(app.get("bidi_component")[0].proto.bytes)["arms"][0] == "DAGNN"
+    edits = [["link", 0, 999]]
+    once = iter([edits])
+    checked(app.run())
+    assert "has no node 999" in app.error[0].value.replace("\\", "")
+    assert len(data.own()) == 1
+
+
+def test_a_feature_can_be_changed_where_there_are_features() -> None:
+    app = until_done(open_page("exhibit", **QUICK, source="blocks"))
+    checked(next(one for one in app.selectbox if one.key == "feature-node").set_value(3).run())
+    slider = next(one for one in app.slider if one.key == "feature-3-0")
+    checked(slider.set_value(slider.max).run())
+    until_done(checked(button(app, "feature-run").click().run()))
+    (name,) = data.own()
+    changed = data.graph(name).x - data.graph("blocks").x
+    assert changed.abs().sum() > 0
+    assert changed.nonzero().tolist() == [[3, 0]]
+    assert not any(one.key == "feature-node" for one in until_done(open_page("exhibit", **QUICK)).selectbox)
 
 
 # arena
@@ -268,12 +374,36 @@ def test_a_league_of_those_who_are_chosen_keeps_them_in_the_address() -> None:
     assert set(app.dataframe[0].value["system"]) == {"GCN", "GCN, 2 layers", "MLP"}
 
 
-def test_a_wrong_arena_and_a_wrong_source_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neurorama, "league", lambda *settings: iter(()))
+def test_a_wrong_arena_and_a_wrong_source_are_told() -> None:
     app = open_page("arena", arena="message_passing/node")
     assert plain("did you mean 'message_passing/nodes'?") in app.warning[0].value
     app = open_page("arena", arena="message_passing/nodes", source="karat")
     assert plain("did you mean 'karate'?") in app.warning[0].value
+
+
+# runs
+
+
+def test_a_run_is_listed_renamed_taken_away_and_deleted() -> None:
+    assert "No runs yet" in open_page("runs").info[0].value
+    done = until_done(open_page("exhibit", **QUICK)).session_state["on stage"][2]
+    app = open_page("runs")
+    table = app.dataframe[0].value
+    assert list(table["run"]) == ["DAGNN"]
+    assert list(table["state"]) == ["✓ done"]
+    assert "depth 4" in table["knobs"][0]
+    store = runs.pool().store
+    trace = store.trace(done.id)
+    losses = pandas.read_csv(io.StringIO(take.curves(trace)))["loss/GCN"].dropna().tolist()
+    assert losses == trace.numbers("loss/GCN")
+    all_of_it = json.loads(take.everything(store.get(done.id), trace))
+    assert [frame["values"]["loss/GCN"] for frame in all_of_it["frames"][1:]] == losses
+    assert len(all_of_it["frames"][0]["values"]["graph/GCN"]["classes"]) == 34
+    store.rename(done.id, "<b>mine</b>")
+    assert list(open_page("runs").dataframe[0].value["run"]) == ["<b>mine</b>"]
+    assert "No run is like that" in checked(app.text_input[0].set_value("nothing like it").run()).info[0].value
+    store.delete(done.id)
+    assert "No runs yet" in open_page("runs").info[0].value
 
 
 # claims
@@ -388,3 +518,95 @@ def test_nothing_of_torch_is_imported_for_the_atlas() -> None:
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+# runs that outlive a page
+
+
+@pytest.mark.usefixtures("opened")
+def test_a_run_is_seen_from_two_windows_survives_both_and_is_stopped_from_either() -> None:
+    query = {"exhibit": "shelf/steady", "steps": "500", "pause": "0.05"}
+    first = open_page("exhibit", **query)
+    first.session_state["on stage"][2].stop()
+    checked(button(until_done(first), "run-button").click().run())
+    run = one_value(first.query_params["run"])
+    second = open_page("exhibit", exhibit="shelf/steady", run=run)
+    assert second.session_state["on stage"][2] is first.session_state["on stage"][2]
+    assert one_value(second.query_params["steps"]) == "500"
+    assert first.session_state["on stage"][2].patience is None  # nobody has to look at it for it to go on
+    checked(button(second, "stop").click().run())
+    until_done(second)
+    until_done(first)
+    told = f"Stopped after {len(runs.pool().get(run).frames)} frames."
+    assert told in [one.value for one in first.caption]
+    assert told in [one.value for one in second.caption]
+
+
+@pytest.mark.usefixtures("opened")
+def test_a_run_is_found_again_after_a_restart_and_can_be_made_anew() -> None:
+    query = {"exhibit": "shelf/steady", "steps": "3"}
+    job = until_done(open_page("exhibit", **query)).session_state["on stage"][2]
+    runs.pool().close()
+    runs.pool.clear()  # as a server that is started again
+    app = open_page("exhibit", **query)
+    found = app.session_state["on stage"][2]
+    assert (found.id, found.state, len(found.frames)) == (job.id, "done", 4)
+    assert any("this is that run" in one.value for one in app.caption)
+    assert button(app, "run-button").label.startswith("Run it anyway")
+    checked(button(app, "run-button").click().run())
+    anew = until_done(app).session_state["on stage"][2]
+    assert anew.id != job.id
+    assert anew.state == "done"
+    linked = open_page("exhibit", exhibit="shelf/steady", run=job.id)
+    assert linked.session_state["on stage"][2].id == job.id
+    wrong = open_page("exhibit", exhibit=DAGNN, run=job.id, steps="12")
+    assert plain(f"run {job.id} is of shelf/steady") in wrong.warning[0].value
+    wrong.session_state["on stage"][2].stop()
+
+
+@pytest.mark.usefixtures("opened")
+def test_a_run_that_nobody_asked_for_ends_when_its_visitor_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "LEFT", 0.1)
+    app = open_page("exhibit", exhibit="shelf/steady", steps="5000", pause="0.05")
+    casual = app.session_state["on stage"][2]
+    assert casual.patience == runs.PATIENCE
+    app.query_params.clear()
+    app.query_params["exhibit"] = "shelf/nan"
+    checked(app.run())
+    assert casual.wait(30).state == "stopped"
+    assert casual.fault == "nobody watched it"
+
+
+@pytest.mark.usefixtures("opened")
+def test_too_many_runs_are_told_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEURORAMA_QUEUE_LIMIT", "1")
+    jobs = runs.pool()
+    going = []
+    for seed in range(2):
+        going.append(jobs.submit("shelf/steady", {"steps": 1000, "pause": 0.05, "seed": seed}))
+        next(iter(going[-1]))
+    waiting = jobs.submit("shelf/steady", {"seed": 2})
+    app = open_page("exhibit", exhibit="shelf/steady", seed="3")
+    assert plain("1 runs wait already") in app.error[0].value
+    for job in [waiting, *going]:
+        job.stop()
+
+
+# sweeps
+
+
+@pytest.mark.usefixtures("opened")
+def test_a_sweep_fills_in_and_each_cell_opens_its_run() -> None:
+    app = open_page("sweep", exhibit="shelf/steady", x="effect", xs="1, 2", y="steps", ys="2, 3", seeds="2")
+    assert button(app, "sweep").label == "Run 8 runs"
+    checked(button(app, "sweep").click().run())
+    until_done(app, "stop-sweep")
+    assert pictures(app)
+    table = app.dataframe[0].value
+    assert len(table) == 8
+    assert set(table["state"]) == {"done"}
+    run = table["open"].iloc[0].partition("run=")[2]
+    assert runs.pool().get(run).key == "shelf/steady"
+    bad = open_page("sweep", exhibit="shelf/steady", x="effect", xs="99", y="steps", ys="2")
+    checked(button(bad, "sweep").click().run())
+    assert "effect" in bad.error[0].value

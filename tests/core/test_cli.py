@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -14,7 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from neurorama import Exhibit, catalogue, cli, hosts, places, runner, skeleton
+from neurorama import InputError, catalogue, cli, hosts, places, runner, skeleton
 from neurorama.verdicts import read_verdicts
 
 QUICK = ("--set", "steps=10", "--set", "depth=2")
@@ -49,7 +50,7 @@ def test_without_a_command_it_tells_what_there_is() -> None:
     result = call()
     assert result.exit_code == 0
     words = ["list", "search", "show", "run", "judge", "league", "check", "bench", "new", "export", "app", "lab"]
-    words += ["doctor", "data", "kernel"]
+    words += ["traces", "doctor", "data", "kernel"]
     assert all(f"\n  {word} " in result.stdout for word in words)
 
 
@@ -143,7 +144,7 @@ def test_running_prints_how_it_ended() -> None:
         (("new", "message_passing/nothing"), "no paper is called"),
         (("kernel", "install", "--user", "--sys-prefix"), "say one of them"),
         (("app", "--port", "70000"), "--port"),
-        (("app", "--host", "no.such.host.invalid"), "not an address of this machine"),
+        (("app", "--host", "no.such.host.invalid"), "nobody would ask who they are"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(
@@ -172,31 +173,25 @@ def test_adding_a_graph_makes_it_a_source(tmp_path: Path) -> None:
 # Judging
 
 
-def test_judging_keeps_what_it_prints(home: Path, monkeypatch: pytest.MonkeyPatch, tiny: Exhibit) -> None:
-    monkeypatch.setattr(catalogue, "load", lambda key: tiny)
-    told = json.loads(call("judge", "dagnn", "--seeds", "3", "--json").stdout)
+@pytest.mark.usefixtures("shelf")
+def test_judging_keeps_what_it_prints(home: Path) -> None:
+    told = json.loads(call("judge", "shelf/steady", "--seeds", "3", "--json").stdout)
     kept = json.loads((home / "assets" / "verdicts.json").read_text())
     assert kept == told
-    assert kept["message_passing/dagnn"]["shown"]["outcome"] == "supported"
-    line = call("judge", "sgc", "dagnn", "message_passing/sgc", "--seeds", "2").stdout.splitlines()
-    assert [words.partition(":")[0] for words in line] == ["message_passing/sgc", "message_passing/dagnn"]
-    assert "✓ supported" in line[0]
-    assert list(read_verdicts()) == ["message_passing/dagnn", "message_passing/sgc"]
+    assert kept["shelf/steady"]["shown"]["outcome"] == "supported"
+    line = call("judge", "shelf/steady", "shelf/where", "shelf/steady", "--seeds", "2").stdout.splitlines()
+    assert sorted(words.partition(":")[0] for words in line) == ["shelf/steady", "shelf/where"]
+    assert any("✓ supported" in words for words in line)
+    assert list(read_verdicts()) == ["shelf/steady", "shelf/where"]
 
 
-def test_an_exhibit_that_cannot_be_judged_is_told_and_the_rest_is_kept(
-    home: Path, monkeypatch: pytest.MonkeyPatch, tiny: Exhibit
-) -> None:
-    def load(key: str) -> Exhibit:
-        if "sgc" in key:
-            raise SyntaxError("not Python")
-        return tiny
-
-    monkeypatch.setattr(catalogue, "load", load)
-    result = call("judge", "sgc", "dagnn", "--seeds", "2")
+@pytest.mark.usefixtures("shelf")
+def test_an_exhibit_that_cannot_be_judged_is_told_and_the_rest_is_kept(home: Path) -> None:
+    result = call("judge", "shelf/raises", "shelf/steady", "--seeds", "2")
     assert result.exit_code == 1
-    assert "message_passing/sgc cannot be judged: SyntaxError: not Python" in result.stderr
-    assert list(read_verdicts()) == ["message_passing/dagnn"]
+    assert "shelf/raises cannot be judged" in result.stderr
+    assert "ZeroDivisionError" in result.stderr
+    assert list(read_verdicts()) == ["shelf/steady"]
 
 
 def test_a_file_of_verdicts_that_cannot_be_read_is_left_as_it_is(home: Path) -> None:
@@ -350,10 +345,17 @@ def test_the_program_ends_with_the_right_code_and_no_traceback(tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_host_that_is_not_here_is_told() -> None:
+    with pytest.raises(InputError, match="not an address of this machine"):
+        hosts._free("no.such.host.invalid", 8501, "neurorama app")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is a signal on POSIX systems")
 def test_ctrl_c_is_one_line() -> None:
     command = [sys.executable, "-c", "from neurorama.cli import main; main()", "run", "dagnn", "--set", "steps=1000"]
-    with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # also where the suite runs in background
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, text=True, stdout=pipe, stderr=pipe, preexec_fn=heard) as process:
         time.sleep(6)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)

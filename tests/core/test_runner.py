@@ -17,7 +17,7 @@ from scipy import stats
 import neurorama
 from neurorama import Curve, Exhibit, Frame, Graph, InputError
 from neurorama.check import alike
-from neurorama.runner import Interval, _here, _spread, judge_many, standings
+from neurorama.runner import Interval, standings
 from neurorama.trace import split
 
 SHORT = {"steps": 12, "depth": 3}
@@ -118,28 +118,6 @@ def test_the_interval_is_student_s(margins: list[float]) -> None:
     assert ours.low == pytest.approx(theirs.low, rel=1e-6, abs=1e-6)
     assert ours.high == pytest.approx(theirs.high, rel=1e-6, abs=1e-6)
     assert ours.outcome == ("supported" if ours.low > 0 else "refuted" if ours.high < 0 else "undecided")
-
-
-def test_one_broken_exhibit_does_not_stop_the_judging_of_others(monkeypatch: pytest.MonkeyPatch, tiny: Exhibit) -> None:
-    broken = replace(tiny, run=lambda knobs: (_ for _ in ()).throw(ZeroDivisionError("no run")))
-    shelf = {"good": tiny, "bad": broken, "also good": tiny}
-    monkeypatch.setattr(neurorama.catalogue, "load", shelf.__getitem__)
-    monkeypatch.setattr(neurorama.catalogue, "resolve", str)
-    seen: list[tuple[int, int]] = []
-    told = dict(judge_many(list(shelf), seeds=2, watch=lambda done, of: seen.append((done, of))))
-    assert isinstance(told["bad"], ZeroDivisionError)
-    assert told["good"].outcome == told["also good"].outcome == "supported"  # type: ignore[union-attr]
-    assert seen[-1] == (12, 12)
-
-
-@pytest.mark.slow
-def test_side_processes_find_the_same_as_one() -> None:
-    todo = [("message_passing/dagnn", seed, {**SHORT, "seed": seed}) for seed in range(3)]
-
-    def margins(done) -> dict[int, float]:
-        return {place: result[0] for _, place, result in done}
-
-    assert margins(_spread(todo, workers=2)) == margins(_here(todo))
 
 
 def test_a_league_trains_every_entry_and_baseline_alike() -> None:

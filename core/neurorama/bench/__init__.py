@@ -1,7 +1,8 @@
 """Figures on speed and memory, measured on the reader's machine; a file for each topic, one torch thread.
 
 A duel (`duel.py`) is a whole kernel beside what one would take instead; a growth (`growth.py`) is one computation on
-data of several sizes. Peak memory is taken in a process of its own (`memory.py`). `kernels` and `graphs` hold them.
+data of several sizes. Peak memory is taken in a process of its own (`memory.py`). `kernels` and `graphs` hold them;
+`stage` measures the player in a browser.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from . import duel, graphs, growth, kernels
+from . import duel, graphs, growth, kernels, stage
 from .duel import Result, fight
 from .growth import Grown, grow
 
@@ -76,11 +77,14 @@ def main(json: bool = False, quick: bool = False) -> None:
 
     if json:
         duels, growths = ([found.model_dump() for found in ask(quick)] for ask in (measure, measure_growth))
-        print_json(data={"machine": machine(), "duels": duels, "growths": growths})
+        figures = {"duels": duels, "growths": growths, "stage": stage.measure(quick)}
+        print_json(data={"machine": machine(), **figures})
         return
     console = Console()
     with console.status("measuring; this takes about ten minutes"):
-        duels, growths = measure(quick), measure_growth(quick)
+        duels, growths, figures = measure(quick), measure_growth(quick), stage.measure(quick)
     console.print(duel.table(duels))
     console.print(growth.table(growths))
+    told = ", ".join(f"{what} {'unknown' if value is None else f'{value:,.3g}'}" for what, value in figures.items())
+    console.print(f"The stage, four panes of {stage.NODES} nodes: {told}")
     console.print(", ".join(f"{what} {value}" for what, value in machine().items()))

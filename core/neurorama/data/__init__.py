@@ -3,6 +3,7 @@
     data.graph("karate", seed=0)            one graph; also graphs("mutag"), table("digits"), stream("events")
     data.sources()                          everything there is, and what is missing
     data.add("friends.csv")                 your own graph: the name that `graph` and every source knob know it by
+    data.edit("karate", [("link", 3, 9)])   a graph changed by hand, kept as one of your own
 
 torch is imported when something is loaded, not before.
 """
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from .convert import from_pyg as from_pyg
     from .convert import to_pyg as to_pyg
     from .convert import usable as usable
+    from .edits import edit as edit
+    from .edits import editable as editable
+    from .edits import featured as featured
     from .files import read as read
     from .measure import statistics as statistics
     from .mine import add as add
@@ -38,6 +42,7 @@ _HOMES = {
     **dict.fromkeys(("GraphData", "GraphSet", "Stream", "Table"), "types"),
     **dict.fromkeys(("from_networkx", "from_pyg", "to_pyg", "usable"), "convert"),
     **dict.fromkeys(("add", "remove"), "mine"),
+    **dict.fromkeys(("edit", "editable", "featured"), "edits"),
     "read": "files",
     "statistics": "measure",
 }

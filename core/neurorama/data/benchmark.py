@@ -126,11 +126,11 @@ def _heterophilous(path: Path, classes: tuple[str, ...]) -> GraphData:
     from .convert import assemble
 
     with np.load(path, allow_pickle=False) as raw:
-        masks = [torch.from_numpy(raw[f"{part}_masks"]) for part in ("train", "val", "test")]
+        masks = [torch.as_tensor(raw[f"{part}_masks"]) for part in ("train", "val", "test")]
         return assemble(
-            pairs=torch.from_numpy(raw["edges"]).T,
-            x=torch.from_numpy(raw["node_features"]).float(),
-            y=torch.from_numpy(raw["node_labels"]).long(),
+            pairs=torch.as_tensor(raw["edges"]).T,
+            x=torch.as_tensor(raw["node_features"]).float(),
+            y=torch.as_tensor(raw["node_labels"]).long(),
             classes=classes,
             splits=tuple(zip(*masks)),
         )
@@ -166,13 +166,13 @@ def _contacts(path: Path, separator: str) -> Stream:
     rows = pd.read_csv(path, sep=separator, header=header).to_numpy(dtype=np.float64)
     rows = rows[rows[:, -1].argsort(kind="stable")]
     people, ends = np.unique(rows[:, :2].astype(np.int64), return_inverse=True)
-    src, dst = torch.from_numpy(ends.reshape(-1, 2)).T.contiguous()
+    src, dst = torch.as_tensor(ends.reshape(-1, 2)).T.contiguous()
     return Stream(
         src=src,
         dst=dst,
-        t=torch.from_numpy((rows[:, -1] - rows[0, -1]) / 86400).float(),
+        t=torch.as_tensor((rows[:, -1] - rows[0, -1]) / 86400).float(),
         num_nodes=len(people),
-        message=torch.from_numpy(rows[:, 2:-1]).float() if rows.shape[1] > 3 else None,
+        message=torch.as_tensor(rows[:, 2:-1]).float() if rows.shape[1] > 3 else None,
         names=tuple(str(person) for person in people),
     )
 

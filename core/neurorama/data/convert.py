@@ -69,7 +69,7 @@ def assemble(
     listed = len(np.unique((kept[0] * n + kept[1]).numpy()))
     both = np.concatenate([keys, (keys % n) * n + keys // n]) if not directed else keys
     order = both.argsort()
-    edge_index = torch.from_numpy(np.stack([both[order] // n, both[order] % n]))
+    edge_index = torch.as_tensor(np.stack([both[order] // n, both[order] % n]))
     if weight is not None:
         chosen = weight[~loops][first]
         weight = (chosen if directed else chosen.repeat(2))[order]

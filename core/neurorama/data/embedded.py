@@ -70,8 +70,8 @@ def breast_cancer(seed: int) -> Table:
 
 def _table(bunch: Any) -> Table:
     return Table(
-        x=torch.from_numpy(bunch.data).float(),
-        y=torch.from_numpy(bunch.target).long(),
+        x=torch.as_tensor(bunch.data).float(),
+        y=torch.as_tensor(bunch.target).long(),
         columns=tuple(str(name) for name in bunch.feature_names),
         classes=tuple(str(name) for name in bunch.target_names),
     )

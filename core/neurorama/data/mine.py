@@ -88,10 +88,15 @@ def add(source: str | Path | bytes, filename: str = "") -> str:
         InputError: as `read`; then nothing is written.
     """
     name = filename or (Path(source).name if not isinstance(source, bytes) else "")
-    graph = read(source, name)
-    stem = re.sub(r"[^a-z0-9]+", "-", Path(name).stem.lower()).strip("-")[:40] or "graph"
-    own = f"mine/{stem}-{hashlib.sha256(contents(source)).hexdigest()[:8]}"
-    folder.write(_path(own), _Kept.of(graph).model_dump_json().encode())
+    return keep(read(source, name), Path(name).stem, contents(source))
+
+
+def keep(graph: GraphData, stem: str, content: bytes = b"") -> str:
+    """Keeps a graph; its name, made from `stem` and from its `content`, or of what it came from."""
+    kept = _Kept.of(graph).model_dump_json().encode()
+    stem = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:40] or "graph"
+    own = f"mine/{stem}-{hashlib.sha256(content or kept).hexdigest()[:8]}"
+    folder.write(_path(own), kept)
     return own
 
 

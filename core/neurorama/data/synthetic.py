@@ -225,7 +225,7 @@ def events(
         way = (angles[item[k]] - now[user] + math.pi) % (2 * math.pi) - math.pi
         now[user] = (now[user] + pull * way + turn[user]) % (2 * math.pi)
 
-    visited = torch.from_numpy(item)
+    visited = torch.as_tensor(item)
     there = torch.stack([place.cos(), place.sin()], dim=1)[visited]
     return Stream(
         src=src,
@@ -234,5 +234,5 @@ def events(
         num_nodes=num_users + num_items,
         message=there + noise * torch.randn(num_events, 2, generator=draw),
         num_sources=num_users,
-        truth={"state": torch.from_numpy(state).float(), "direction": direction},
+        truth={"state": torch.as_tensor(state).float(), "direction": direction},
     )

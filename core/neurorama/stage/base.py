@@ -14,7 +14,7 @@ import textwrap
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -34,12 +34,14 @@ TITLE = 26  # characters of a line in the name of an axis
 
 @dataclass(frozen=True)
 class Scene:
-    """What all series of a run share: the time axis from `start` to `end`, and the place of each arm."""
+    """What all series of a run share: the time axis from `start` to `end`, the place of each arm, and how what is
+    wider than a plane is laid flat ("pca", "umap")."""
 
     time: str
     start: int
     end: int
     arms: tuple[str, ...]
+    projection: str = "pca"
 
     def style(self, arm: str) -> tuple[str, str]:
         """(colour, dash) of an arm; a value without arm is drawn as the method."""
@@ -57,6 +59,23 @@ class Timeline:
         """The newest value at `step`, or None before the first."""
         place = bisect_right(self.steps, step)
         return self.values[place - 1] if place else None
+
+
+@dataclass(frozen=True)
+class Items:
+    """What the marks of a picture stand for; the template says `"meta": "items"` in the traces that draw them.
+
+    Args:
+        kind: what they are ("nodes"): pictures of the same kind are linked, item by item.
+        names: one for each, or () for numbers.
+        facts: what is known of each at this step, (n,); booleans are said of those for which they hold.
+        links: (2, m) pairs of items that belong together, or None.
+    """
+
+    kind: str
+    names: Sequence[str] = ()
+    facts: Mapping[str, Array] = field(default_factory=dict)
+    links: Array | None = None
 
 
 class Renderer(ABC):
@@ -88,6 +107,10 @@ class Renderer(ABC):
     def note(self, arms: Sequence[str], at: int) -> str:
         """What must be said beside the picture: a limit in force, how far a projection can be trusted."""
         return ""
+
+    def items(self, arms: Sequence[str], at: int) -> Items | None:
+        """Who the marks are at step `at`; None where they are nobody."""
+        return None
 
     @abstractmethod
     def says(self, arms: Sequence[str], at: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import Array, Renderer, apart, axis, count, limits, listing, number, text
+from .base import Array, Items, Renderer, apart, axis, count, limits, listing, number, text
 from .theme import MARGIN, TIME, Theme, rgb
 
 LABELLED = 4  # the names of more arms than this stand above the picture
@@ -289,6 +289,7 @@ class Quantities(_Lines):
             traces.append(
                 {
                     "type": "bar",
+                    "meta": "items",
                     "orientation": "h" if self.lying else "v",
                     "name": text(arm or self.series),
                     "marker": {"color": colour},
@@ -318,6 +319,10 @@ class Quantities(_Lines):
             longest = max(len(line) for name in ticks["ticktext"] for line in name.split("<br>"))
             layout["margin"] |= {"l": 12 + 6.2 * min(22, longest), "r": 40 if self.written else MARGIN["r"]}
         return traces, layout
+
+    def items(self, arms: Sequence[str], at: int) -> Items | None:
+        kind = next((bars.items for bars in self.every() if bars.items), "")
+        return Items(kind, self.names) if kind else None
 
     def _tick(self, name: str) -> str:
         name = text(name if len(name) <= 22 else name[:21] + "…")

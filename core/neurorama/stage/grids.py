@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import LEAST, Renderer, axis, bar, limits, number, text
+from .base import LEAST, Items, Renderer, axis, bar, limits, number, text
 from .theme import PICTURE, QUANTITY, SIGNED, Theme
 
 WRITTEN = 64  # cells whose numbers are written into them
@@ -32,7 +32,7 @@ class Matrices(Renderer):
         scale = SIGNED if self.signed else PICTURE if grid.image else QUANTITY
         unit = text(grid.unit or "value")
         cells: dict[str, Any] = {
-            "type": "heatmap", "colorscale": scale, "zmin": self.span[0], "zmax": self.span[1],
+            "type": "heatmap", "meta": "items", "colorscale": scale, "zmin": self.span[0], "zmax": self.span[1],
             "showscale": not grid.image, "hoverongaps": False,
             "hovertemplate": f"{text(grid.rows or 'row')} %{{y}}, {text(grid.cols or 'column')} %{{x}}<br>"
                              f"{unit} %{{z:.3~g}}<extra></extra>",
@@ -64,6 +64,11 @@ class Matrices(Renderer):
         grid = self.lines[arms[0]].values[-1]
         r, c = grid.z.shape
         return min(most, max(LEAST, round((width - 12) * r / max(c, 1)) + 12)) if grid.image else most
+
+    def items(self, arms: Sequence[str], at: int) -> Items | None:
+        """The columns, where they are items."""
+        grid = self.lines[arms[0]].values[-1]
+        return Items(grid.items) if grid.items else None
 
     def patches(self, arms: Sequence[str], at: int) -> list[dict[str, Any]]:
         grid = self.lines[arms[0]].at(at)

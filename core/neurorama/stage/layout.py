@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+PIVOTS = 10  # nodes whose distances to all others lay out a large graph
+FEW = 100  # nodes without an edge that are packed one by one
+
 _KEPT = 128
 _cache: OrderedDict[bytes, Array] = OrderedDict()
 _lock = threading.Lock()  # igraph's random numbers belong to the process
@@ -64,7 +67,13 @@ def _forces(pairs: Array, n: int) -> Array:
         return np.zeros((0, 2))
     graph = igraph.Graph(n, pairs.T.tolist())
     parts = sorted(graph.connected_components(), key=lambda part: (-len(part), part[0]))
-    boxes = [(np.array(part), _connected(graph.induced_subgraph(part))) for part in parts]
+    boxes = [(np.array(part), _connected(graph.induced_subgraph(part))) for part in parts if len(part) > 1]
+    alone = np.array([part[0] for part in parts if len(part) == 1], int)
+    if len(alone) > FEW:  # a block of rows is packed as one
+        wide = -(-len(alone) // int(np.sqrt(len(alone))))
+        boxes.append((alone, np.stack([np.arange(len(alone)) % wide, -(np.arange(len(alone)) // wide)], 1) * 0.9))
+    else:
+        boxes += [(alone[[i]], np.zeros((1, 2))) for i in range(len(alone))]
     where = _pack(boxes, n)
     middle, reach = (where.max(0) + where.min(0)) / 2, np.ptp(where, axis=0).max() / 2
     return (where - middle) / max(float(reach), 1e-9)
@@ -84,8 +93,9 @@ def _connected(graph: Any) -> Array:
         where = graph.layout_kamada_kawai(seed=start)
         if k > 8:
             where = graph.layout_fruchterman_reingold(seed=where, niter=120, start_temp=0.6)
-    else:  # DrL takes half a minute for 10,000 nodes, this a third of a second
-        where = graph.layout_fruchterman_reingold(niter=100 if k <= 20_000 else 30, grid=True)
+    else:  # springs alone leave a large graph in a tangle: they only smooth what the distances have laid out
+        seed, turns = _spread(graph), 60 if k <= 5_000 else 30 if k <= 20_000 else 6
+        where = graph.layout_fruchterman_reingold(niter=turns, grid=True, seed=seed, start_temp=np.sqrt(k) / 10)
     igraph.set_random_number_generator(random)
     where = np.asarray(where.coords)
     where = where - where.mean(0)
@@ -95,6 +105,26 @@ def _connected(graph: Any) -> Array:
         where = where @ (turn * np.where(turn[np.abs(turn).argmax(0), [0, 1]] < 0, -1, 1))
     short, long = sorted(np.ptp(where, axis=0).tolist())
     return where * np.sqrt(k / max(long * max(short, 0.4 * long), 1e-12))
+
+
+def _spread(graph: Any) -> list[list[float]]:
+    """Places by the numbers of hops to a few pivots far from each other, about a unit of area per node.
+
+    Pivot MDS: classical scaling of a few columns of the matrix of distances (Brandes and Pich, 2007). Leaves of one
+    stem would fall on one place, where springs take long to part them, so all are moved a little.
+    """
+    k = graph.vcount()
+    pivot, nearest, hops = int(np.argmax(graph.degree())), np.full(k, np.inf), []
+    for _ in range(PIVOTS):
+        hops.append(np.array(graph.distances(source=[pivot])[0], np.float32))
+        nearest = np.minimum(nearest, hops[-1])
+        pivot = int(nearest.argmax())
+    square = np.square(hops)
+    centred = square.mean(0) + square.mean(1, keepdims=True) - square - square.mean()
+    _, axes = np.linalg.eigh(centred @ centred.T)
+    where = centred.T @ axes[:, :-3:-1]
+    where /= 2 * max(float(np.abs(where).max()), 1e-9)
+    return (np.sqrt(k) * (where + np.random.default_rng(0).normal(scale=0.03, size=where.shape))).tolist()
 
 
 def _pack(boxes: list[tuple[Array, Array]], n: int) -> Array:

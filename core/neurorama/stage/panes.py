@@ -9,13 +9,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, nearest
 from ..trace import Bars, Curve, Events, Flow, Frame, Graph, Grid, Hist, Mask, Points, Trace, split
 from .base import Figure, Renderer, Scene, Timeline, text
 from .curves import Distributions, Functions, Numbers, Quantities
 from .dots import Rasters, Representations
 from .graphs import Flows, Graphs, Masks
 from .grids import Matrices
+from .projection import METHODS
 from .svg import paint
 from .theme import Theme
 from .theme import theme as themed
@@ -89,30 +90,33 @@ def kind_of(value: Any) -> type:
 
 
 class Stage:
-    """A run, ready to be drawn at any of its `steps`.
+    """A run, ready to be drawn at any of its `steps`; `plan` has the rows of (series, arms, wide, height).
 
     Args:
         trace: the run, or what there is of it so far.
         exhibit: its arms (colours), views (captions and reading order) and time axis.
+        projection: "pca", or "umap" where it is installed: how representations wider than two are laid flat.
 
     Raises:
-        InputError: the trace has no frames, or none of the series that `exhibit.views` names.
+        InputError: no such projection, or it is not installed; the trace has no frames, or none of the series that
+            `exhibit.views` names.
     """
 
-    def __init__(self, trace: Trace, exhibit: Card) -> None:
+    def __init__(self, trace: Trace, exhibit: Card, projection: str = "pca") -> None:
+        if projection not in METHODS:
+            raise InputError(f"projection={projection!r} is not a projection; {nearest(projection, METHODS)}")
         if not trace.frames:
             raise InputError(f"the trace of {trace.exhibit or 'this run'} has no frames: nothing to draw yet")
         self.steps = tuple(frame.step for frame in trace.frames)
         self.of = max(frame.of for frame in trace.frames)
         self.views = exhibit.views
         arms = dict.fromkeys([*exhibit.arms, *(split(name)[1] for name in trace.names())])
-        self._scene = Scene(
-            exhibit.time, self.steps[0], max(self.of, self.steps[-1]), tuple(arm for arm in arms if arm)
-        )
-        self._series = self._prepare(trace)
-        if not self._series:
+        end = max(self.of, self.steps[-1])
+        self.scene = Scene(exhibit.time, self.steps[0], end, tuple(arm for arm in arms if arm), projection)
+        self.series = self._prepare(trace)
+        if not self.series:
             raise InputError(f"no frame has any of {', '.join(exhibit.views) or 'the series: views is empty'}")
-        self._plan = self._arrange()
+        self.plan = self._arrange()
 
     @classmethod
     def of_frames(cls, frames: Iterable[Frame], exhibit: Card) -> Stage:
@@ -126,7 +130,7 @@ class Stage:
                 series, arm = split(name)
                 found.setdefault(series, {}).setdefault(arm, []).append((frame.step, value))
         made: dict[str, Renderer] = {}
-        order = self._scene.arms
+        order = self.scene.arms
         for series in self.views:
             if series not in found:
                 continue
@@ -135,7 +139,7 @@ class Stage:
             kinds = {kind_of(value) for line in lines.values() for value in line.values}
             if len(kinds) > 1:
                 raise TypeError(f"series {series!r} mixes {', '.join(sorted(kind.__name__ for kind in kinds))}")
-            made[series] = RENDERERS[kinds.pop()](series, lines, self._scene)
+            made[series] = RENDERERS[kinds.pop()](series, lines, self.scene)
         return made
 
     def _arrange(self) -> list[list[tuple[str, tuple[str, ...], float, int]]]:
@@ -145,7 +149,7 @@ class Stage:
                 (series, arms, made.wide)
                 for arms in ([tuple(made.lines)] if made.joint else [(arm,) for arm in made.lines])
             ]
-            for series, made in self._series.items()
+            for series, made in self.series.items()
         ]
         rows: list[list[tuple[str, tuple[str, ...], float]]] = [groups[0]]
         if len(groups[0]) == 1 and len(groups) > 1 and len(groups[1]) <= 2:
@@ -170,7 +174,7 @@ class Stage:
 
     def _height(self, row: list[tuple[str, tuple[str, ...], float]], most: int) -> int:
         total = sum(wide for *_, wide in row)
-        return max(self._series[series].tall(arms, WIDTH * wide / total, most) for series, arms, wide in row)
+        return max(self.series[series].tall(arms, WIDTH * wide / total, most) for series, arms, wide in row)
 
     def _step(self, at: int | None) -> int:
         if at is None:
@@ -187,7 +191,7 @@ class Stage:
             InputError: `at` lies outside the run, or no such theme.
         """
         step, tones = self._step(at), themed(theme)
-        return [[self._pane(*place, step, tones) for place in row] for row in self._plan]
+        return [[self._pane(*place, step, tones) for place in row] for row in self.plan]
 
     def panes(self, at: int | None = None, theme: str = "light") -> list[Pane]:
         """All panes of `rows`, one after the other."""
@@ -195,24 +199,34 @@ class Stage:
 
     def thumbnail(self) -> str:
         """The first pane at the last step as a small inline SVG, for a card: no script, light and dark."""
-        pane = self._pane(*self._plan[0][0], self.steps[-1], themed("light"))
+        pane = self._pane(*self.plan[0][0], self.steps[-1], themed("light"))
         return paint(pane.figure, alt=pane.alt)
 
     def _pane(self, series: str, arms: tuple[str, ...], wide: float, height: int, step: int, tones: Theme) -> Pane:
-        made = self._series[series]
+        made = self.series[series]
         arm = "" if made.joint else arms[0]
         figure = made.figure(arms, step, tones, height)
-        starts = made.starts(arms)
-        name = f"{arm} · {series}" if arm else series
-        title = name[:1].upper() + name[1:]
-        if step < starts:
-            figure["layout"]["annotations"] = [_wait(starts, self._scene.time, tones)]
-            alt = f"{title}: nothing before {self._scene.time} {starts}."
-        else:
-            alt = f"{f'{arm}: ' * bool(arm)}{made.says(arms, step)}, at {self._scene.time} {step}."
-        kind = next(kind for kind, renderer in RENDERERS.items() if renderer is type(made)).__name__
-        note = made.note(arms, step)
-        return Pane(series, arm, kind, title, self.views[series], note, alt, figure, wide)
+        if step < (starts := made.starts(arms)):
+            figure["layout"]["annotations"] = [_wait(starts, self.scene.time, tones)]
+        note, alt, title = made.note(arms, step), self.alt(series, arms, step), self.title(series, arms)
+        return Pane(series, arm, self.kind(series), title, self.views[series], note, alt, figure, wide)
+
+    def title(self, series: str, arms: tuple[str, ...]) -> str:
+        """The arm and the series, in a few words."""
+        name = series if self.series[series].joint or not arms[0] else f"{arms[0]} · {series}"
+        return name[:1].upper() + name[1:]
+
+    def kind(self, series: str) -> str:
+        """The name of the type of a series' values ("Graph", "float")."""
+        return next(kind for kind, made in RENDERERS.items() if made is type(self.series[series])).__name__
+
+    def alt(self, series: str, arms: tuple[str, ...], step: int) -> str:
+        """A picture in one sentence."""
+        made = self.series[series]
+        if step < (starts := made.starts(arms)):
+            return f"{self.title(series, arms)}: nothing before {self.scene.time} {starts}."
+        arm = "" if made.joint or not arms[0] else f"{arms[0]}: "
+        return f"{arm}{made.says(arms, step)}, at {self.scene.time} {step}."
 
 
 def thumbnail(trace: Trace, exhibit: Card) -> str:

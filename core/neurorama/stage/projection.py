@@ -9,10 +9,61 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InputError, nearest
+
 Array = NDArray[Any]
 
 ROWS = 20_000  # a fit looks at no more rows than this, evenly taken
 QUERIES = 400  # neighbours are counted for no more items than this, evenly taken
+METHODS = {"pca": "PCA", "umap": "UMAP"}
+UNFOLDED = 3_000  # rows that UMAP places itself; more are placed among their nearest ones
+AROUND = 15  # neighbours that UMAP looks at
+
+
+def project(steps: Sequence[Array], method: str = "pca") -> tuple[list[Array], str]:
+    """All steps of a run, each (n, d) with d > 2, as (n, 2) in one projection; and the name of what was done.
+
+    UMAP needs some rows to work on: of fewer, or of rows that are all alike, it is PCA.
+
+    Raises:
+        InputError: no such method, or UMAP is not installed.
+    """
+    if method not in METHODS:
+        raise InputError(f"projection={method!r} is not a projection; {nearest(method, METHODS)}")
+    if method == "umap":
+        unfold = _umap()
+        rows = np.concatenate([np.asarray(step, np.float32) for step in steps])
+        good = np.isfinite(rows).all(1)
+        known = np.unique(rows[good], axis=0)
+        if len(known) > AROUND:
+            flat = np.full((len(rows), 2), np.nan)
+            flat[good] = _placed(rows[good], known, unfold)
+            return np.split(flat, np.cumsum([len(step) for step in steps])[:-1]), METHODS[method]
+    made = fit(steps)
+    return [made(np.asarray(step)) for step in steps], METHODS["pca"]
+
+
+def _umap() -> Any:
+    try:
+        import umap
+    except ImportError:
+        raise InputError("UMAP is not installed: pip install 'neurorama[umap]'; PCA needs nothing more") from None
+    return umap.UMAP(n_neighbors=AROUND, n_epochs=200, init="pca", random_state=0, n_jobs=1)
+
+
+def _placed(rows: Array, known: Array, unfold: Any) -> Array:
+    """(n, d) -> (n, 2): some of the `known` rows by UMAP, and each row at the middle of its nearest ones of these.
+
+    What UMAP itself does with new rows takes a minute for a whole run, and lets dots that hardly moved jump.
+    """
+    from scipy.spatial import KDTree
+
+    if len(known) > UNFOLDED:
+        known = known[np.sort(np.random.default_rng(0).choice(len(known), UNFOLDED, replace=False))]
+    flat = unfold.fit_transform(known).astype(np.float64)
+    far, near = KDTree(known).query(rows, 5)
+    weight = 1 / np.maximum(far, 1e-9 * max(float(far.max()), 1e-300)) ** 2
+    return (flat[near] * (weight / weight.sum(1, keepdims=True))[:, :, None]).sum(1)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ def paint(figure: Figure, width: int = 320, height: int = 160, alt: str = "") ->
     """An inline `<svg>` of a figure made with the light theme; `alt` says what it shows."""
     board = _Board(figure["layout"], width, height)
     board.arms = sum(trace["type"] == "bar" for trace in figure["data"])
+    board.length = sum(len(trace.get("x", ())) for trace in figure["data"] if "lines" in trace.get("mode", ""))
     plain = html.escape("".join(letter for letter in alt if letter.isprintable()))
     marks = "".join(_MARKS[trace["type"]](board, trace) for trace in figure["data"])
     return (
@@ -52,6 +53,11 @@ class _Board:
             self.unit = np.abs(self.unit).min() * np.sign(self.unit)
         self.middle = np.array([width, height]) / 2
         self.arms = self.drawn = 0  # groups of bars in the figure, and those already drawn
+        self.length = 0  # of all lines together, in points
+
+    def most(self, line: Array) -> int:
+        """How many pieces of a line are drawn: it has its share of what such a picture can show."""
+        return max(1, SEGMENTS * len(line) // max(self.length, 1))
 
     def __call__(self, x: Any, y: Any) -> Array:
         """(n,) and (n,) -> (n, 2) in pixels; what cannot be placed is not a number."""
@@ -85,14 +91,14 @@ def _path(points: Array) -> str:
     return "".join(parts)
 
 
-def _thinned(points: Array) -> Array:
-    """Of many separate pieces a fair sample, of one long line every so many points."""
-    if len(points) <= 3 * SEGMENTS:
+def _thinned(points: Array, most: int) -> Array:
+    """Of many separate pieces a fair sample of `most`, of one long line every so many points."""
+    if len(points) <= 3 * most:
         return points
     gaps = np.flatnonzero(~np.isfinite(points).all(1))
-    if len(gaps) < SEGMENTS:
-        return points[:: -(-len(points) // (3 * SEGMENTS))]
-    chosen = np.sort(np.random.default_rng(0).choice(len(gaps), SEGMENTS, replace=False))
+    if len(gaps) < most:
+        return points[:: -(-len(points) // (3 * most))]
+    chosen = np.sort(np.random.default_rng(0).choice(len(gaps), most, replace=False))
     starts = np.concatenate([[0], gaps[:-1] + 1])
     return np.concatenate([points[starts[i] : gaps[i] + 1] for i in chosen])
 
@@ -113,10 +119,11 @@ def _scatter(board: _Board, trace: Mapping[str, Any]) -> str:
                 out.append(f'<path d="{_path(area)}Z" {_colour(trace["fillcolor"], "fill")}/>')
         dash = "" if line.get("dash", "solid") == "solid" else ' stroke-dasharray="5 4"'
         out.append(
-            f'<path d="{_path(_thinned(points))}" {_colour(line["color"], "stroke")} '
+            f'<path d="{_path(_thinned(points, board.most(points)))}" {_colour(line["color"], "stroke")} '
             f'stroke-width="{float(line["width"]):.1f}"{dash}{opacity}/>'
         )
-    if "markers" in trace["mode"] and len(points) and trace["marker"].get("symbol") != "arrow":
+    unseen = trace.get("marker", {}).get("symbol") == "arrow" or np.all(trace.get("marker", {}).get("opacity", 1) == 0)
+    if "markers" in trace["mode"] and len(points) and not unseen:
         out.append(_dots(points, trace["marker"]))
     return "".join(out)
 

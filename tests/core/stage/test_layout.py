@@ -89,3 +89,23 @@ def test_any_graph_has_places_inside_the_unit_box(given_graph: tuple[int, list[t
     if n > 1:
         gaps = np.linalg.norm(where[:, None] - where[None], axis=2) + np.eye(n)
         assert gaps.min() > 1e-6  # no node hides another
+
+
+@pytest.mark.parametrize(
+    "graph", [nx.grid_2d_graph(30, 30), nx.ring_of_cliques(40, 10), nx.random_geometric_graph(500, 0.08, seed=0)]
+)
+def test_a_large_graph_is_unfolded(graph: nx.Graph) -> None:
+    """In the picture, nodes are about as far apart as they are in hops: what springs alone do not reach."""
+    graph = nx.convert_node_labels_to_integers(graph.subgraph(max(nx.connected_components(graph), key=len)))
+    where = fresh(edges_of(graph), len(graph))
+    hops = np.array(nx.floyd_warshall_numpy(graph))
+    distance = np.linalg.norm(where[:, None] - where[None], axis=2)
+    some = np.triu_indices(len(graph), 1)
+    assert np.corrcoef(hops[some], distance[some])[0, 1] > 0.8
+
+
+def test_nodes_without_an_edge_stand_in_rows() -> None:
+    where = fresh(np.array([[0], [1]]), 5002)
+    x, y = (np.unique(where[2:, i].round(9)) for i in (0, 1))
+    assert len(x) * len(y) < 5200
+    assert len(np.unique(where, axis=0)) == 5002

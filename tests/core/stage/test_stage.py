@@ -22,7 +22,8 @@ from values import MAKE, card, graph, run_of, staged
 from neurorama import Bars, Curve, Events, Flow, Frame, Graph, Grid, Hist, InputError, Mask, Points, Trace, Value
 from neurorama.stage import RENDERERS, Pane, Stage
 from neurorama.stage.base import apart
-from neurorama.stage.graphs import distinct
+from neurorama.stage.edges import Edges
+from neurorama.stage.layout import places
 
 JOINT = {"float", "Curve", "Hist", "Bars"}
 
@@ -93,7 +94,7 @@ def test_something_is_inside_the_picture(kind: str) -> None:
 def test_a_template_holds_no_step(kind: str) -> None:
     """Template and patches are apart: a template is the same whatever the step, patches fit its traces one by one."""
     stage = run_of(kind)
-    renderer = stage._series["it"]
+    renderer = stage.series["it"]
     arms = tuple(renderer.lines) if renderer.joint else ("Ours",)
     from neurorama.stage.theme import DARK, LIGHT
 
@@ -174,26 +175,39 @@ def test_a_loss_over_many_decades_gets_a_logarithmic_scale_and_says_so() -> None
 def test_mistakes_have_a_ring_and_training_nodes_a_rim() -> None:
     wrong, train = np.arange(6) == 2, np.arange(6) < 2
     edges = [[0, 1, 2, 3, 4], [1, 2, 3, 4, 5]]
-    (pane,) = staged({"g": Graph(edges, 6, classes=np.arange(6) % 2, wrong=wrong, train=train)}).panes()
+    stage = staged({"g": Graph(edges, 6, classes=np.arange(6) % 2, wrong=wrong, train=train)})
+    (pane,) = stage.panes()
     _, rims, nodes = pane.figure["data"]
     assert ((nodes["marker"]["line"]["width"] > 0) == wrong).all()
     assert len(rims["x"]) == 2
     assert rims["marker"]["size"] > nodes["marker"]["size"]
-    assert "a mistake" in nodes["hovertext"][2]
+    items = stage.series["g"].items(("",), 0)
+    assert items is not None
+    assert items.facts["a mistake"].tolist() == wrong.tolist()
     assert "1 mistake" in pane.alt
 
 
 def test_an_edge_given_in_both_directions_is_drawn_once() -> None:
-    edges, weights = distinct(Graph([[0, 1, 1, 2], [1, 0, 2, 2]], 3, weights=[1, 5, 2, 9]), np.array([1, 5, 2, 9]))
-    assert edges.T.tolist() == [[0, 1], [1, 2]]
-    assert weights is not None
-    assert weights.tolist() == [5, 2]
-    assert distinct(Graph([[0, 1], [1, 0]], 2, directed=True))[0].shape == (2, 2)
+    edges = Edges(Graph([[0, 1, 1, 2], [1, 0, 2, 2]], 3))
+    assert edges.pairs.T.tolist() == [[0, 1], [1, 2]]
+    assert edges.carry(np.array([1, 5, 2, 9])).tolist() == [5, 2]
+    assert Edges(Graph([[0, 1], [1, 0]], 2, directed=True)).pairs.shape == (2, 2)
 
 
 def test_both_arms_of_a_graph_lie_alike() -> None:
     one, two = run_of("Graph").panes()
     assert (one.figure["data"][-1]["x"] == two.figure["data"][-1]["x"]).all()
+
+
+def test_nodes_of_the_same_name_lie_alike_even_where_another_is_missing() -> None:
+    ours = Graph([[0, 1, 2, 3], [1, 2, 3, 0]], 4, names=list("abcd"))
+    for plain, rows in (
+        (Graph([[0, 1], [1, 2]], 3, names=list("acd")), [0, 1, 2]),
+        (Graph([[0, 1], [1, 2]], 4, names=list("acde")), [0, 1, 2]),
+    ):
+        one, two = (pane.figure["data"][-1] for pane in staged({"g/Ours": ours, "g/Plain": plain}).panes())
+        assert one["x"][[0, 2, 3]].tolist() == two["x"][rows].tolist()
+        assert one["y"][[0, 2, 3]].tolist() == two["y"][rows].tolist()
 
 
 def test_a_great_graph_is_sampled_and_says_so() -> None:
@@ -336,10 +350,12 @@ def any_value(draw: st.DrawFn) -> Any:
         return Hist(np.arange(n), np.arange(n + 1))
     if kind == "Curve":
         return Curve(array(n), array(n), dots=draw(st.booleans()))
-    made = Graph(
-        edges, n, classes=labels if draw(st.booleans()) else None, values=array(n), weights=array(edges.shape[1])
-    )
-    return made if kind == "Graph" else Mask(array(edges.shape[1]), made, nodes=array(n))
+    m = edges.shape[1]
+    carried = {"weights": array(m), "edge_values": array(m), "change": np.arange(m) % 3 - 1}
+    carried = {name: value for name, value in carried.items() if draw(st.booleans())}
+    classes = labels if draw(st.booleans()) else None
+    made = Graph(edges, n, classes=classes, values=array(n), directed=draw(st.booleans()), **carried)
+    return made if kind == "Graph" else Mask(array(m), made, nodes=array(n))
 
 
 @settings(max_examples=80, deadline=None)
@@ -362,3 +378,13 @@ def test_the_stage_needs_neither_torch_nor_plotly() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_other_graphs_whose_nodes_happen_to_have_the_same_names_lie_each_as_they_would_alone() -> None:
+    names = [str(i) for i in range(12)]
+    ring = Graph([list(range(12)), [*range(1, 12), 0]], 12, names=names)
+    star = Graph([[0] * 10, list(range(1, 11))], 11, names=names[:11])
+    for pane, alone in zip(staged({"g/Ours": ring, "g/Plain": star}).panes(), (ring, star), strict=True):
+        x, y = places(alone.edges, alone.num_nodes).T.astype(np.float32)
+        assert pane.figure["data"][-1]["x"].tolist() == x.tolist()
+        assert pane.figure["data"][-1]["y"].tolist() == y.tolist()

@@ -155,7 +155,7 @@ def race(
     now: dict[str, Served] = {}
 
     def loss(arm: str) -> Tensor:
-        sample, x = now[arm].sample, torch.from_numpy(now[arm].x)
+        sample, x = now[arm].sample, torch.as_tensor(now[arm].x)
         logits = models[arm](sample.edge_index, x)[: sample.seeds]
         return nn.functional.cross_entropy(logits, graph.y[sample.nodes[: sample.seeds]])
 

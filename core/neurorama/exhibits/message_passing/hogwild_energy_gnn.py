@@ -108,9 +108,10 @@ class EnergyGNN(nn.Module):
 
 
 def run(knobs: Knobs) -> Run:
-    parts = [Crowd.of(knobs.graph, 32, knobs.nodes, 3 * knobs.seed + part) for part in range(3)]
+    train, val, test = (Crowd.of(knobs.graph, 32, knobs.nodes, 3 * knobs.seed + part) for part in range(3))
     systems = {"energy GNN": EnergyGNN(knobs), "GCN": LayeredGCN(16, knobs.layers), "IGNN": IGNN(16)}
-    return in_and_out_of_step(systems, *parts, knobs.steps, knobs.ticks, knobs.awake, knobs.bound, knobs.seed)
+    clock = knobs.ticks, knobs.awake, knobs.bound
+    return in_and_out_of_step(systems, train, val, test, knobs.steps, *clock, knobs.seed)
 
 
 def margin(trace: Trace) -> float:

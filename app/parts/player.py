@@ -1,0 +1,89 @@
+"""The player on a page: `neurorama.stage`'s own module in a component, with what there is of a run."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from streamlit.components.v1 import declare_component
+
+from neurorama import Frame
+from neurorama.stage import PLAYER, Card, Stage
+from neurorama.stage.describe import Describer
+
+REST = 4  # a growing run is described anew after so many times as long as that took
+
+# Both folders are served at /component/parts.player.NAME/..., where a browser keeps what it has seen.
+declare_component("stage", PLAYER)
+declare_component("plotly", str(files("plotly") / "package_data"))
+
+_version = hashlib.blake2b(b"".join(path.read_bytes() for path in sorted(PLAYER.iterdir())), digest_size=6).hexdigest()
+_player = st.components.v2.component(
+    "neurorama_stage",
+    js=(Path(__file__).parent / "player.js").read_text(encoding="utf-8").replace("VERSION", _version),
+    css=(PLAYER / "stage.css").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+class _View:
+    """What one visitor's browser has been told of a run that goes on."""
+
+    def __init__(self, run: str) -> None:
+        self.run, self.describer = run, Describer()
+        self.blob, self.size, self.due = b"", 0, 0.0
+
+    def tell(self, frames: Sequence[Frame], card: Card, about: Mapping[str, Any]) -> None:
+        start = time.monotonic()
+        size = sum(len(frame.values) for frame in frames)
+        if size == self.size or start < self.due:
+            return
+        stage = Stage.of_frames(frames, card)
+        self.blob, self.size = self.describer.pack(self.describer.describe(stage, about)), size
+        self.due = time.monotonic() + REST * (time.monotonic() - start)
+
+
+def play(
+    run: str,
+    frames: Sequence[Frame],
+    card: Card,
+    running: bool,
+    kept: dict[str, bytes],
+    key: str = "player",
+    edit: bool = False,
+) -> list[Any] | None:
+    """Draws `frames`, all that there are so far; while it is `running`, only what is new is sent.
+
+    Args:
+        run: a name for this run; the browser follows a new one from its start.
+        kept: where the description of a finished run is kept for the next visitor.
+        edit: whether the graph may be edited.
+
+    Returns:
+        The edits that the visitor has just asked to see run, as `data.edit` takes them, or None.
+
+    Raises:
+        InputError: no frame has anything that `card` shows.
+    """
+    frames, about = list(frames), {"run": run, "live": running, "edit": edit}
+    view = st.session_state.get(f"{key}-view")
+    if view is None or view.run != run or (st.session_state.get(key) or {}).get("lost"):
+        view = st.session_state[f"{key}-view"] = _View(run)
+    if running:
+        view.tell(frames, card, about)
+        blob = view.blob
+    else:
+        if run not in kept:
+            describer = Describer()
+            kept[run] = describer.pack(describer.describe(Stage.of_frames(frames, card), about))
+        blob = kept[run]
+    return _player(key=key, data=blob, on_lost_change=_nothing, on_edits_change=_nothing).edits
+
+
+def _nothing() -> None:
+    """The page is drawn again, that is all."""
