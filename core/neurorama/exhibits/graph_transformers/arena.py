@@ -9,6 +9,7 @@ from ..message_passing.arena import NODES as NODES
 from ..message_passing.arena import REWIRING as REWIRING
 from ..message_passing.arena import VIEWS as VIEWS
 from ..message_passing.arena import AtTarget as AtTarget
+from ..message_passing.arena import AttendingGIN as AttendingGIN
 from ..message_passing.arena import Batch as Batch
 from ..message_passing.arena import DistanceTask as DistanceTask
 from ..message_passing.arena import GraphTask as GraphTask

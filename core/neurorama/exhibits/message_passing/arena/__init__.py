@@ -1,5 +1,6 @@
 """The arenas of message passing: depth (NODES), distance (DISTANCE) and whole graphs (GRAPHS)."""
 
+from .attending import AttendingGIN as AttendingGIN
 from .batches import Batch as Batch
 from .batches import Wiring as Wiring
 from .depths import DepthMap as DepthMap
