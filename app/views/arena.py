@@ -70,7 +70,9 @@ def page() -> None:
         captions.setdefault("loss", "What training pulls down.")
         arms = [catalogue.row(key).name for key in drawn[1][:1]]  # blue; the first baseline after it is grey
         arms += [arm for frame in job.frames[:1] for _, arm in map(split, frame.values) if arm]
-        show.player(job, show.Poster(captions, tuple(dict.fromkeys(arms))))
+        along = drawn[0].model_dump()["along"]
+        time = show.Poster.time if along == "training" else along
+        show.player(job, show.Poster(captions, tuple(dict.fromkeys(arms)), time))
         if job.frames and not job.running:
             table(standings(job.frames, ring.metric), ring.metric)
     papers(name)

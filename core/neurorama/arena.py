@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, final
 
 from pydantic import Field, create_model
 
@@ -78,9 +78,17 @@ class Arena(ABC, Generic[S, D]):
 
     @final
     def settings(self) -> type[Params]:
-        """What a league can be run with: the arena's own knobs, the data, and the budget."""
+        """What a league can be run with: the arena's own knobs, the data, the budget, and what the time slider is."""
         steps = Field(self.steps, ge=1, le=2000, description="the training budget of every system")
-        return create_model("League", __base__=self.knobs, source=(str, self.choose()), steps=(int, steps))
+        along = ("training", *(name for name, field in self.knobs.model_fields.items() if field.annotation is int))
+        slides = Field("training", description="what the slider moves along; a knob's values are trained in turn")
+        return create_model(
+            "League",
+            __base__=self.knobs,
+            source=(str, self.choose()),
+            steps=(int, steps),
+            along=(Literal[tuple(name for name in along if name != "seed")], slides),
+        )
 
     @final
     def choose(self, default: str = "") -> Any:

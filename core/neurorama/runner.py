@@ -258,11 +258,14 @@ def league(
     Some 40 frames hold the score, the loss and the arena's look of each system, the CPU seconds that making and
     training it took (`seconds/NAME`), and the first one how many trainable numbers it has (`parameters/NAME`).
 
+    Along a common knob, e.g. `{"along": "depth"}`, a frame is not a moment of training but a value of that knob: 1, 2,
+    4, 8, ... as far as its bounds go, each with systems of its own, trained for the whole budget.
+
     Args:
         arena: `area/name`, e.g. `message_passing/nodes`.
         source: data by name; the arena's first one otherwise.
         steps: the budget; the arena's own otherwise.
-        knobs: values for the arena's common knobs, e.g. `{"depth": 32}`.
+        knobs: values for the arena's common knobs, e.g. `{"depth": 32}`, and `along`.
         only: names, slugs or keys of the entries that take part; all of them by default. The baselines always do.
         where: the device; `NEURORAMA_DEVICE` or the CPU otherwise.
 
@@ -273,7 +276,8 @@ def league(
     asked = {name: value for name, value in (("source", source), ("steps", steps)) if value}
     settings = ring.settings().parse({"seed": seed, **asked, **(knobs or {})})
     chosen = keys if only is None else among(keys, only)
-    return isolated(settings.seed, lambda: _league(ring, chosen, settings.model_dump()), where)
+    run = _league if settings.model_dump()["along"] == "training" else _along
+    return isolated(settings.seed, lambda: run(ring, chosen, settings.model_dump()), where)
 
 
 def among(keys: Sequence[str], names: Sequence[str]) -> list[str]:
@@ -304,10 +308,21 @@ def _league(ring: Arena[Any, Any], keys: Sequence[str], settings: Mapping[str, A
         systems[exhibit.paper.name] = exhibit.entry.build(params, data)
         spent[exhibit.paper.name] = time.thread_time() - begin
     sizes = {f"parameters/{name}": float(_size(system)) for name, system in systems.items()}
+    torch.manual_seed(seed)  # however much was drawn to make them
     for frame in ring.meet(systems, data, steps, every=max(1, steps // 40), spent=spent):
         for name, system in systems.items():
             frame = frame.plus(ring.look(name, system, data))
         yield frame.plus(sizes) if frame.step == 0 else frame
+
+
+def _along(ring: Arena[Any, Any], keys: Sequence[str], settings: Mapping[str, Any]) -> Run:
+    """The last frame of a league for each value of the knob `settings["along"]`."""
+    knob = settings["along"]
+    bounds = ring.knobs.model_json_schema()["properties"][knob]
+    low, high = bounds["minimum"], bounds["maximum"]
+    for value in sorted({min(max(2**k, low), high) for k in range(high.bit_length() + 1)}):
+        *_, last = _league(ring, keys, {**settings, knob: value})
+        yield Frame(value, high, last.values)
 
 
 def solo(key: Key, source: str, params: Knobs = None, where: str = "") -> Run:

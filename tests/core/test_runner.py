@@ -146,6 +146,18 @@ def test_common_knobs_reach_baselines_and_entries_by_their_own_names() -> None:
         assert np.asarray(curve.x).tolist() == list(range(layers + 1))  # the features are layer 0
 
 
+def test_a_league_along_a_knob_ends_a_league_for_each_of_its_values() -> None:
+    made = {"source": "karate", "steps": 6, "only": ["sgc"]}
+    along = list(neurorama.league(ARENA, knobs={"along": "depth"}, **made))
+    assert [(frame.step, frame.of) for frame in along] == [(depth, 32) for depth in (1, 2, 4, 8, 16, 32)]
+    *_, four = neurorama.league(ARENA, knobs={"depth": 4}, **made)
+    assert alike(values(without_clock([along[2]])), values(without_clock([four])))
+    for name in ("test accuracy/MLP", "test accuracy/GCN, 2 layers"):  # have no depth: nothing may change for them
+        assert len({frame.values[name] for frame in along}) == 1
+    with pytest.raises(InputError, match="along"):
+        neurorama.league(ARENA, knobs={"along": "source"})
+
+
 def test_an_entry_may_call_a_common_knob_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     exhibit, built = neurorama.catalogue.load("sgc"), []
     assert exhibit.entry is not None

@@ -27,7 +27,7 @@ def paper_settings(key: str) -> dict[str, object]:
 
 
 def test_dagnn_reaches_its_papers_84_4(cora: NodeTask) -> None:
-    """Test accuracy where the validation loss was lowest; one run of the many that `neurorama table` takes the mean of."""
+    """Test accuracy where the validation loss was lowest; `neurorama table` takes the mean of many runs."""
     knobs = dagnn.Knobs.parse(paper_settings("dagnn"))
     torch.manual_seed(0)
     system = dagnn.build(knobs, cora)
