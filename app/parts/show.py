@@ -10,7 +10,7 @@ import streamlit as st
 
 from neurorama import Frame, Graph, InputError, Params, Trace, Value, catalogue, compare
 from neurorama.data import GraphData
-from neurorama.stage import Card
+from neurorama.stage import Card, Poster
 
 from . import marks
 from .player import play
@@ -18,15 +18,6 @@ from .runs import Job, Still
 from .words import count, plain, seconds
 
 POLL = 0.7  # seconds between two looks at a run
-
-
-@dataclass(frozen=True)
-class Poster:
-    """What the stage needs to know of something that is not an exhibit."""
-
-    views: Mapping[str, str]
-    arms: tuple[str, ...] = ()
-    time: str = "training step"
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from neurorama import Curve, InputError, Params, catalogue, data
+from neurorama import Curve, InputError, Params, Trace, catalogue, data
 from neurorama.runner import standings
 from neurorama.tables import Line, lines
-from neurorama.trace import split
 from parts import address, knobs, marks, runs, show
 from parts.words import label, plain
 
@@ -65,14 +64,8 @@ def page() -> None:
         with st.container():  # always there, so that the player below stays in its place
             if drawn != asked:
                 st.info("The settings have changed since this league. Run it to see theirs.", icon=":material/tune:")
-        captions = dict(ring.views)
-        captions.setdefault(ring.metric, "On what was held out; higher is better.")
-        captions.setdefault("loss", "What training pulls down.")
-        arms = [catalogue.row(key).name for key in drawn[1][:1]]  # blue; the first baseline after it is grey
-        arms += [arm for frame in job.frames[:1] for _, arm in map(split, frame.values) if arm]
-        along = drawn[0].model_dump()["along"]
-        time = show.Poster.time if along == "training" else along
-        show.player(job, show.Poster(captions, tuple(dict.fromkeys(arms)), time))
+        league = Trace(name, {**drawn[0].model_dump(), "only": drawn[1]}, tuple(job.frames[:1]))
+        show.player(job, catalogue.card(league))
         if job.frames and not job.running:
             table(standings(job.frames, ring.metric), ring.metric)
     papers(name)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from neurorama import Exhibit, InputError, Params, catalogue
 from neurorama.jobs import Sweep
+from neurorama.stage import Poster
 from parts import address, knobs, marks, people, runs, show
 from parts.words import count, label, plain
 
@@ -137,9 +138,7 @@ def diagram(made: Sweep, exhibit: Exhibit[Any], x: str, y: str) -> None:
     unit = exhibit.claim.unit if metric == "margin" else metric
     table = made.result
     if (table["state"] == "done").any():
-        show.still(
-            "sweep", {"phase diagram": made.grid(x, y, metric)}, show.Poster({"phase diagram": f"{unit}. {EMPTY}"})
-        )
+        show.still("sweep", {"phase diagram": made.grid(x, y, metric)}, Poster({"phase diagram": f"{unit}. {EMPTY}"}))
     table["open"] = [f"exhibit?{urlencode({'exhibit': made.key, 'run': run}, safe='/')}" for run in table["run"]]
     st.dataframe(
         table[["open", x, y, "seed", *([metric] if metric in table else []), "state"]],

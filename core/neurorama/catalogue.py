@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .arena import Arena
     from .exhibit import Exhibit
     from .paper import Paper
+    from .stage import Card
+    from .trace import Trace
 
 _HERE = Path(__file__).parent
 _NOT_PAPERS = {"__init__", "arena"}
@@ -398,3 +400,29 @@ def arena(name: str) -> tuple[Arena[Any, Any], tuple[str, ...]]:
         raise InputError(f"no arena is called {name!r}; {nearest(name, arenas())}")
     area, _, constant = meant[0].partition("/")
     return getattr(_imported(f"{area}.arena"), constant.upper()), _entries()[meant[0]]
+
+
+def card(trace: Trace) -> Card:
+    """What the stage needs to know of a run of an exhibit; or of a league, that is a trace with the name of its arena
+    and, where they are not the usual ones, its settings `along` and `only` (keys of its entries).
+
+    An entry is the first arm of a league, as the stage gives the second one the colour of a baseline.
+
+    Raises:
+        InputError: neither an exhibit nor an arena is called that.
+    """
+    if trace.exhibit not in arenas():
+        return load(trace.exhibit)
+    from .stage import Poster
+    from .trace import split
+
+    ring, keys = arena(trace.exhibit)
+    views = dict(ring.views)
+    views.setdefault(ring.metric, "On what was held out; higher is better.")
+    views.setdefault("loss", "What training pulls down.")
+    arms = dict.fromkeys(arm for frame in trace.frames[:1] for _, arm in map(split, frame.values) if arm)
+    names = [row(key).name for key in trace.params.get("only", keys)]
+    first = [name for name in names if not arms or name in arms][:1]
+    along = str(trace.params.get("along", "training"))
+    time = Poster.time if along == "training" else along
+    return Poster(views, tuple(dict.fromkeys([*first, *arms])), time)

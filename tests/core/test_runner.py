@@ -202,3 +202,14 @@ def test_a_league_refuses_what_it_does_not_know() -> None:
         neurorama.league(ARENA, knobs={"depth": 0})
     with pytest.raises(InputError, match="no knob is called 'dept'; did you mean 'depth'"):
         neurorama.league(ARENA, knobs={"dept": 2})
+
+
+def test_a_league_is_shown_with_the_captions_of_its_arena() -> None:
+    made = {"source": "karate", "steps": 1, "only": ["sgc"]}
+    trace = neurorama.Trace(ARENA, {"along": "depth"}, tuple(neurorama.league(ARENA, knobs={"along": "depth"}, **made)))
+    card = neurorama.catalogue.card(trace)
+    assert (card.time, card.arms) == ("depth", ("SGC", "GCN", "GCN, 2 layers", "MLP"))
+    assert {"graph", "energy by layer", "test accuracy", "loss"} <= set(card.views)
+    assert neurorama.catalogue.card(replace(trace, exhibit="sgc")) is neurorama.catalogue.load("sgc")
+    before = neurorama.catalogue.card(neurorama.Trace(ARENA, {"only": ["message_passing/dagnn"]}, ()))
+    assert (before.time, before.arms) == ("training step", ("DAGNN",))

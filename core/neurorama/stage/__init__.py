@@ -10,5 +10,6 @@ from .notebook import still as still
 from .panes import RENDERERS as RENDERERS
 from .panes import Card as Card
 from .panes import Pane as Pane
+from .panes import Poster as Poster
 from .panes import Stage as Stage
 from .panes import thumbnail as thumbnail

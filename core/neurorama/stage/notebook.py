@@ -36,6 +36,7 @@ def show(
         at: the step that is shown at first, the last one otherwise.
         theme: "light" or "dark"; the notebook's own otherwise.
         exhibit: arms, views and time axis of a run that the catalogue does not know: an exhibit that is being written.
+            It knows exhibits, and leagues where `trace.exhibit` is the name of their arena.
         projection: how representations wider than two are laid flat: "pca", or "umap" where it is installed.
 
     Returns:
@@ -48,7 +49,7 @@ def show(
     if exhibit is None:
         from .. import catalogue
 
-        exhibit = catalogue.load(trace.exhibit)
+        exhibit = catalogue.card(trace)
     stage = Stage(trace, exhibit, projection)
     rows = stage.rows(at)
     step = stage.steps[-1] if at is None else at

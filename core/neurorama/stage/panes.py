@@ -40,7 +40,7 @@ ACROSS = 4.2  # the room of a row: four curves
 
 
 class Card(Protocol):
-    """What the stage reads of an exhibit; a league brings its own."""
+    """What the stage reads of an exhibit."""
 
     @property
     def arms(self) -> tuple[str, ...]: ...
@@ -48,6 +48,15 @@ class Card(Protocol):
     def views(self) -> Mapping[str, str]: ...
     @property
     def time(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Poster:
+    """The same of something that is not an exhibit."""
+
+    views: Mapping[str, str]
+    arms: tuple[str, ...] = ()
+    time: str = "training step"
 
 
 @dataclass(frozen=True)
