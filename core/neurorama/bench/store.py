@@ -247,33 +247,38 @@ WRITERS = (
 
 
 def measure(quick: bool = False) -> list[Kept]:
-    """All writers on both workloads, one after the other; the median of three turns.
+    """All writers on both workloads, in turns, so that a busy machine is busy for all; medians of three turns.
 
     Raises:
         RuntimeError: a writer did not give back what was written.
     """
-    count = 5 if quick else 150
+    count, turns = (5, 1) if quick else (150, 3)
+    fit = [writer for writer in WRITERS if not writer.missing()]
     results = []
     for workload, arrays in ((f"{CURVES} curves", False), (f"{CURVES} curves, a graph, a representation", True)):
         run = frames(count, arrays)
-        found = [_tried(writer, workload, run, 1 if quick else 3) for writer in WRITERS]
-        results += [one.model_copy(update={"ratio": found[0].rate / one.rate if one.rate else 0.0}) for one in found]
+        told: dict[str, list[dict[str, float]]] = {writer.name: [] for writer in fit}
+        with _quiet():
+            for writer in fit:
+                _turn(writer, run[:2])  # so that libraries are loaded
+            for writer in fit * turns:
+                told[writer.name].append(_turn(writer, run))
+        first = median(turn["rate"] for turn in told[WRITERS[0].name])
+        results += [_kept(writer, workload, told.get(writer.name, []), first) for writer in WRITERS]
     return results
 
 
-def _tried(writer: Writer, workload: str, run: list[Frame], turns: int) -> Kept:
-    facts: dict[str, Any] = {"workload": workload, "writer": writer.name, "at_once": writer.at_once}
-    if missing := writer.missing():
-        return Kept(**facts, skipped=missing)
-    if writer.open is _postgres:
-        facts["writer"] += f" (fsync {_fsync()})"
-    with _quiet():
-        _turn(writer, run[:2])  # so that libraries are loaded
-        told = [_turn(writer, run) for _ in range(turns)]
-    return Kept(**facts, **{name: median(one[name] for one in told) for name in told[0]})
+def _kept(writer: Writer, workload: str, turns: Sequence[Mapping[str, float]], first: float) -> Kept:
+    """The medians of a writer's turns; `first` is the rate that it is compared with."""
+    name = f"{writer.name} (fsync {_fsync()})" if turns and writer.open is _postgres else writer.name
+    if not turns:
+        return Kept(workload=workload, writer=name, at_once=writer.at_once, skipped=writer.missing())
+    figures: dict[str, Any] = {what: median(turn[what] for turn in turns) for what in turns[0]}
+    figures |= {"ratio": first / figures["rate"], "size": round(figures["size"])}
+    return Kept(workload=workload, writer=name, at_once=writer.at_once, **figures)
 
 
-def _turn(writer: Writer, run: list[Frame]) -> dict[str, Any]:
+def _turn(writer: Writer, run: list[Frame]) -> dict[str, float]:
     written = [_first(frame) for frame in run]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         with writer.open(Path(scratch) / "speed") as log:

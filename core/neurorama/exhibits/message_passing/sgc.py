@@ -131,8 +131,7 @@ EXHIBIT = Exhibit(
     presets={
         "one hop": Preset("One average is too little: six neighbours are heard, and the noise stays.", {"hops": 1}),
         "no self-loops": Preset(
-            "Without I the filter rises again on the right: patterns that flip at every edge pass.",
-            {"self_loops": False},
+            "Without I the filter rises again: what flips at an edge passes.", {"self_loops": False}
         ),
         "karate": Preset("No features but the names: averages make neighbourhoods of them.", {"source": "karate"}),
         "the paper's Cora": Preset("The settings of the paper on its own graph (needs the Cora files).", CORA),
@@ -147,7 +146,7 @@ EXHIBIT = Exhibit(
     time="averages, then training steps",
     entry=Entry(NODES, build, {"depth": "hops"}),
     results=(
-        Result("cora", 81.0, 0.0, CORA, at="last step"),
-        Result("citeseer", 71.9, 0.1, CITESEER, at="last step"),
+        Result("cora", 81.0, 0.0, CORA, 10, "last step"),
+        Result("citeseer", 71.9, 0.1, CITESEER, 10, "last step"),
     ),
 )
