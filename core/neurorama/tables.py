@@ -28,7 +28,8 @@ from .jobs.batch import Batch, Watch
 from .runner import among, knobs_of
 
 _CLOSE = 1.0  # points that ours may be off in any case
-_TIME = 7200.0  # seconds that a run may take: papers take their time
+_TIME = 7200.0  # seconds that a run may take: papers take their time,
+_MEMORY = 8192  # and MB that it may take
 _LOOK = 0.1  # seconds between two looks
 
 
@@ -210,7 +211,8 @@ def fill(
     """
     wanted = lines(arena, only, source)
     settings = Settings.of_environment()
-    limits = {"workers": workers or settings.workers, "time_limit": max(_TIME, settings.time_limit)}
+    limits = {"time_limit": max(_TIME, settings.time_limit), "memory_limit": max(_MEMORY, settings.memory_limit)}
+    limits["workers"] = workers or settings.workers
     with Jobs(settings=settings.model_copy(update=limits)) as jobs:
         going = [
             Cell(jobs, replace(line, found=None) if again else line, line.result.runs if runs is None else runs)

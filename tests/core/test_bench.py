@@ -1,6 +1,8 @@
 """The bench: both sides agree, the check can fail, and what is printed is what was measured. Speed is not tested."""
 
+import contextlib
 import dataclasses
+import importlib.util
 import json
 import subprocess
 import sys
@@ -11,7 +13,9 @@ import torch
 from neurorama import bench
 from neurorama.bench import duel as duels
 from neurorama.bench import growth as growths
-from neurorama.bench import memory
+from neurorama.bench import jobs, memory, store
+
+OVERHEAD = jobs.Overhead(warm=0.05, cold=5.0, claims=12, seeds=2, judged={1: 100.0, 2: 60.0})
 
 
 @pytest.fixture(autouse=True)
@@ -111,6 +115,8 @@ def test_ratio_is_of_medians_and_sides_take_turns(monkeypatch):
 def test_printed_json_is_what_was_measured(monkeypatch, capsys):
     monkeypatch.setattr(bench, "DUELS", bench.DUELS[:1])
     monkeypatch.setattr(bench, "GROWTHS", bench.GROWTHS[:1])
+    monkeypatch.setattr(store, "WRITERS", store.WRITERS[:1])
+    monkeypatch.setattr(jobs, "measure", lambda quick: OVERHEAD)
     threads = torch.get_num_threads()
     bench.main(json=True, quick=True)
     told = json.loads(capsys.readouterr().out)
@@ -121,6 +127,8 @@ def test_printed_json_is_what_was_measured(monkeypatch, capsys):
     assert duel.name == "propagation"
     (growth,) = [bench.Grown(**growth) for growth in told["growths"]]
     assert growth.name == "propagation, 16 hops"
+    assert [store.Kept(**kept).writer for kept in told["store"]] == ["ours, SQLite"] * 2
+    assert jobs.Overhead(**told["jobs"]) == OVERHEAD
 
 
 def test_the_table_says_whether_an_aim_was_met(monkeypatch, capsys):
@@ -132,8 +140,19 @@ def test_the_table_says_whether_an_aim_was_met(monkeypatch, capsys):
     )
     monkeypatch.setattr(bench, "measure", lambda quick: results)
     monkeypatch.setattr(bench, "measure_growth", lambda quick: [grown])
+    kept = store.Kept(workload="12 curves", writer="ours, SQLite", at_once=True, rate=1234.0, ratio=1.0, newest=0.004)
+    away = store.Kept(
+        workload="12 curves", writer="MLflow, file store", at_once=True, skipped="mlflow is not installed"
+    )
+    monkeypatch.setattr(store, "measure", lambda quick: [kept, away])
+    monkeypatch.setattr(jobs, "measure", lambda quick: OVERHEAD)
     bench.main()
     printed = capsys.readouterr().out
+    assert "1,234" in printed
+    assert "4 ms" in printed
+    assert "skipped: mlflow is not installed" in printed
+    assert "50 ms more than here (at most 100, met), 5 s more on a new server (at most 4, not met)" in printed
+    assert "100 s with one side process, 60 s with two, 1.67 times as fast" in printed
     assert "1.31 (at most 1.1)" in printed
     assert "7,000 MiB" in printed
     assert "5, met" in printed
@@ -168,3 +187,54 @@ def test_a_process_of_its_own_prints_the_peak_of_one_side():
         check=True,
     )
     assert 50 < float(told.stdout) < 2000  # torch alone is more than that
+
+
+def test_every_writer_gives_back_what_was_written_or_says_why_it_takes_no_part(monkeypatch):
+    monkeypatch.setattr(store, "find_spec", lambda name: None if name == "mlflow" else importlib.util.find_spec(name))
+    monkeypatch.delenv("NEURORAMA_TEST_POSTGRES", raising=False)
+    found = store.measure(quick=True)
+    assert len(found) == 2 * len(store.WRITERS)
+    skipped = {one.writer: one.skipped for one in found if one.skipped}
+    assert skipped["ours, PostgreSQL"] == "NEURORAMA_TEST_POSTGRES names no server"
+    assert skipped["MLflow, file store"] == "mlflow is not installed"
+    if len(skipped) > 2:
+        assert skipped["TensorBoard, flushed"] == "tensorboard is not installed"
+    for one in found:
+        assert (one.rate > 0) == (not one.skipped)
+        assert (one.newest > 0) == (one.at_once and not one.skipped)
+    assert found[0].ratio == 1
+    with_arrays = {one.writer: one.size for one in found if "graph" in one.workload}
+    assert with_arrays["ours, SQLite"] > 2 * found[0].size
+
+
+def test_a_writer_in_postgresql(postgres, monkeypatch):
+    monkeypatch.setattr(store, "WRITERS", store.WRITERS[:2])
+    ours, theirs = store.measure(quick=True)[2:]
+    assert theirs.writer.startswith("ours, PostgreSQL (fsync o")
+    assert theirs.ratio == pytest.approx(ours.rate / theirs.rate)
+
+
+def test_a_writer_that_loses_a_frame_is_an_error(monkeypatch):
+    lossy = dataclasses.replace(store.WRITERS[0], open=lambda folder: losing(store._sqlite(folder)))
+
+    @contextlib.contextmanager
+    def losing(opened):
+        with opened as log:
+            yield dataclasses.replace(log, write=lambda frame: frame.step == 1 or log.write(frame))
+
+    monkeypatch.setattr(store, "WRITERS", (lossy,))
+    with pytest.raises(RuntimeError, match="did not give back what was written"):
+        store.measure(quick=True)
+
+
+def test_side_processes_are_measured_from_the_first_run_to_a_judgement(shelf, monkeypatch):
+    monkeypatch.setattr(jobs, "KEY", "shelf/steady")
+    monkeypatch.setattr(jobs, "KNOBS", {"steps": 2})
+    monkeypatch.setattr(jobs, "_in_new_server", jobs.cold)
+    found = jobs.measure(quick=True, keys=["shelf/steady"])
+    assert found.warm > 0
+    assert found.cold > 0
+    assert found.judged.keys() == {1, 2}
+    assert found.gain == found.judged[1] / found.judged[2]
+    with pytest.raises(RuntimeError, match="shelf/raises cannot be judged: ZeroDivisionError"):
+        jobs.judged(["shelf/raises"], 2, 2)

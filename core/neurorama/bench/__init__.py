@@ -2,7 +2,7 @@
 
 A duel (`duel.py`) is a whole kernel beside what one would take instead; a growth (`growth.py`) is one computation on
 data of several sizes. Peak memory is taken in a process of its own (`memory.py`). `kernels` and `graphs` hold them;
-`stage` measures the player in a browser.
+`stage` measures the player in a browser, `store` the keeping of runs, and `jobs` the side processes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from . import duel, graphs, growth, kernels, stage
+from . import duel, graphs, growth, jobs, kernels, stage, store
 from .duel import Result, fight
 from .growth import Grown, grow
 
@@ -71,20 +71,25 @@ def measure_growth(quick: bool = False) -> list[Grown]:
 
 
 def main(json: bool = False, quick: bool = False) -> None:
-    """Prints everything: tables, or JSON with `machine`, `duels` and `growths`."""
+    """Prints everything: tables, or JSON with `machine`, `duels`, `growths`, `stage`, `store` and `jobs`."""
     from rich import print_json
     from rich.console import Console
 
     if json:
         duels, growths = ([found.model_dump() for found in ask(quick)] for ask in (measure, measure_growth))
-        figures = {"duels": duels, "growths": growths, "stage": stage.measure(quick)}
+        kept = [found.model_dump() for found in store.measure(quick)]
+        figures = {"duels": duels, "growths": growths, "stage": stage.measure(quick), "store": kept}
+        figures["jobs"] = jobs.measure(quick).model_dump()
         print_json(data={"machine": machine(), **figures})
         return
     console = Console()
-    with console.status("measuring; this takes about ten minutes"):
+    with console.status("measuring; this takes about twenty minutes"):
         duels, growths, figures = measure(quick), measure_growth(quick), stage.measure(quick)
+        kept, overhead = store.measure(quick), jobs.measure(quick)
     console.print(duel.table(duels))
     console.print(growth.table(growths))
     told = ", ".join(f"{what} {'unknown' if value is None else f'{value:,.3g}'}" for what, value in figures.items())
     console.print(f"The stage, four panes of {stage.NODES} nodes: {told}")
+    console.print(store.table(kept))
+    console.print(jobs.told(overhead))
     console.print(", ".join(f"{what} {value}" for what, value in machine().items()))

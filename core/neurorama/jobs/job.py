@@ -40,7 +40,7 @@ class Job:
     ) -> None:
         self._jobs = jobs
         self._lock = threading.Lock()
-        self._over = threading.Event()
+        self._over, self._news = threading.Event(), threading.Event()
         self._kept: list[Piece] = []  # of a run that is not stored
         self._complete = False  # all frames of a run that is over were read
         self._looked = self._asked_store = time.monotonic()
@@ -162,7 +162,8 @@ class Job:
             seen = len(frames)
             if over:
                 return
-            self._over.wait(_LOOK)
+            self._news.wait(_LOOK)
+            self._news.clear()
 
     # What is done with it
 
@@ -206,6 +207,7 @@ class Job:
         if not self.stored:
             self._kept.append(piece)
         _, self._step, self._of = piece
+        self._news.set()
 
     def finish(self, state: State, error: str = "", numbers: Mapping[str, float] | None = None) -> None:
         """It is over."""
@@ -213,6 +215,7 @@ class Job:
         self._error, self._ended = error, datetime.now(UTC)
         self._state = state
         self._over.set()
+        self._news.set()
 
     def take_over(self, record: Record) -> None:
         """It is as the store says."""
@@ -222,6 +225,7 @@ class Job:
         self._state = record.state
         if record.over:
             self._over.set()
+            self._news.set()
 
     def _refresh(self) -> None:
         """Another server's run is as the store says."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -86,3 +87,14 @@ def test_a_short_run_shows_what_is_promised() -> None:
     exhibit = neurorama.catalogue.load("dgmlp")
     assert {name.split("/")[0] for name in trace.names()} == set(exhibit.views)
     assert math.isfinite(exhibit.claim.margin(trace))
+
+
+def test_as_the_authors_read_words_they_are_there_or_not() -> None:
+    blocks = NODES.data("blocks", 1)
+    there = replace(blocks, graph=replace(blocks.graph, x=(blocks.x > 0).float()))
+    torch.manual_seed(0)
+    read = DGMLP(Knobs(depth=3, layers=1, ones=True), blocks)
+    torch.manual_seed(0)
+    given = DGMLP(Knobs(depth=3, layers=1), there)
+    assert (blocks.x != there.x).any()
+    torch.testing.assert_close(read.eval()(blocks), given.eval()(there))

@@ -33,6 +33,7 @@ PAPER = Paper(
     url="https://arxiv.org/abs/2108.00955",
 )
 CORA = {"source": "cora", "depth": 20, "layers": 1, "dropout": 0.2, "lr": 0.2, "weight_decay": 0.005, "steps": 200}
+CORA |= {"ones": True}  # what the authors' code reads: words that are there or not
 CITESEER = {**CORA, "source": "citeseer", "depth": 15, "dropout": 0.1, "lr": 0.1, "weight_decay": 0.05}
 
 
@@ -48,6 +49,7 @@ class Knobs(Params):
     source: str = NODES.choose("blocks")
     weighing: bool = Field(True, description="each node weighs its hops by what they still tell; off: all alike")
     residual: bool = Field(True, description="residual links between DGMLP's transformations; off: a plain stack")
+    ones: bool = Field(False, description="words count as zero or one, as the authors have them; off: as shares")
     large: bool = Field(False, description="first weights as large as ReLU wants them (He); off: PyTorch's usual")
 
 
@@ -62,8 +64,9 @@ class DGMLP(nn.Module):
 
     def __init__(self, knobs: Knobs, task: NodeTask) -> None:
         super().__init__()
-        reached = stack(powers(task.near, task.x, knobs.depth))
-        level = smoothing(reached, limit(task.edge_index, len(task.x), task.x))
+        x = (task.x > 0).float() if knobs.ones else task.x
+        reached = stack(powers(task.near, x, knobs.depth))
+        level = smoothing(reached, limit(task.edge_index, len(x), x))
         self.gate = (level / knobs.temperature * knobs.weighing).softmax(0)  # all alike where it is times 0
         self.combined = (self.gate[:, :, None] * reached).sum(0)  # fixed: training never propagates
         features, classes = task.sizes

@@ -37,6 +37,7 @@ PAPER = Paper(
     url="https://arxiv.org/abs/2106.10934",
 )
 CORA = {"source": "cora", "depth": 18, "hidden": 80, "heads": 8, "dropout": 0.5, "lr": 0.0229, "weight_decay": 0.00508}
+OFF = "The paper's mean is over random splits of the largest component, and its code stops along the flow."
 
 
 class Knobs(Params):
@@ -142,9 +143,8 @@ EXHIBIT = Exhibit(
     fidelity="full",
     departs="T is a whole number, the GCN's depth as well; Adam trains both; the weight decay was chosen on seed 100. "
     "With four labels a class a GCN of two layers is about as accurate as a flow of time 16, and even edges do better "
-    "than learned ones. The authors' code adds a source (knob restart; its alpha is 1 here) and stops along the flow "
-    "where validation is best, which is not done here; their Cora is the largest component, this one the whole graph.",
+    "than learned ones. The authors' code adds a source (knob restart; its alpha is 1 here).",
     time="training step, then step of the flow",
     entry=Entry(NODES, GRAND),
-    results=(Result("cora", 84.7, 0.6, CORA | {"restart": True}),),
+    results=(Result("cora", 84.7, 0.6, CORA | {"restart": True}, note=OFF),),
 )
