@@ -41,7 +41,7 @@ PAPER = Paper(
 class Knobs(Params):
     width: int = Field(16, ge=2, le=64, description="d, of the features that attention is rebuilt on")
     sharpness: float = Field(100.0, ge=1.0, le=1000.0, description="c, how sharply the virtual node picks one node")
-    distance: int = Field(8, ge=2, le=16, description="hops between the answer and where it is asked for")
+    distance: int = Field(8, ge=2, le=32, description="hops between the answer and where it is asked for")
     layers: int = Field(3, ge=1, le=32, description="layers of all networks")
     hidden: int = Field(32, ge=8, le=64, description="width of all networks")
     steps: int = Field(120, ge=20, le=1000, description="training steps")
