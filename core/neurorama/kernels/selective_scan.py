@@ -124,3 +124,32 @@ class BidirectionalMamba(nn.Module):
     ) -> Float[Tensor, "b L width"]:
         turned = None if mask is None else mask.flip(1)
         return self.ahead(tokens, mask) + self.back(tokens.flip(1), turned).flip(1)
+
+
+class Reading(nn.Module):
+    """Tokens, and added to them what a block makes of them once they are normalised. (b, L, width) -> (b, L, width)
+
+    Args:
+        both_ways: a second block reads from the last token to the first.
+    """
+
+    def __init__(self, width: int, states: int = 16, both_ways: bool = True) -> None:
+        super().__init__()
+        self.norm, self.block = nn.LayerNorm(width), (BidirectionalMamba if both_ways else Mamba)(width, states)
+
+    def forward(
+        self, tokens: Float[Tensor, "b L width"], mask: Bool[Tensor, "b L"] | None = None
+    ) -> Float[Tensor, "b L width"]:
+        return tokens + self.block(self.norm(tokens), mask)
+
+    @torch.no_grad()
+    def let_in(
+        self, tokens: Float[Tensor, "b L width"], mask: Bool[Tensor, "b L"] | None = None
+    ) -> Float[Tensor, "b L"]:
+        """How far each token is let in: its step on the way from the first to the last, the mean over channels."""
+        steps: list[Tensor] = []
+        ahead = self.block.ahead if isinstance(self.block, BidirectionalMamba) else self.block
+        hook = ahead.step.register_forward_hook(lambda *seen: steps.append(softplus(seen[2]).mean(2)))
+        self(tokens, mask)
+        hook.remove()
+        return steps[0]

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from .hops import distances
 from .segment import segment_sum
 
 
@@ -29,6 +30,30 @@ def all_pairs(distance: Float[Tensor, "n n"]) -> tuple[Int[Tensor, "2 p"], Float
     """
     pairs = (distance.isfinite() & (distance > 0)).nonzero().T
     ideal = distance[pairs[0], pairs[1]]
+    return pairs, ideal, ideal**-2
+
+
+def pivot_pairs(
+    edge_index: Int[Tensor, "2 m"], num_nodes: int, count: int
+) -> tuple[Int[Tensor, "2 p"], Float[Tensor, " p"], Float[Tensor, " p"]]:
+    """(pairs, ideal, weight) of sparse stress: all edges, and from each pivot one to all nodes that are farther away.
+
+    The first pivot is a node of most neighbours, each next one as far as can be from all before (in a component without
+    any, if there is one). O(count (n + m)) up to a logarithm; p is at most m + `count` n.
+
+    Args:
+        edge_index: long, each edge in both directions, without self-loops.
+        num_nodes: n.
+        count: of pivots; 0 leaves the edges.
+    """
+    far = torch.zeros(0, num_nodes)
+    pivots: list[int] = []
+    for _ in range(min(count, num_nodes)):
+        pivots.append(int(far.amin(0).argmax() if pivots else edge_index[0].bincount(minlength=num_nodes).argmax()))
+        far = torch.cat([far, distances(edge_index, num_nodes, edge_index.new_tensor(pivots[-1:]))])
+    which, node = (far.isfinite() & (far > 1)).nonzero().T
+    pairs = torch.cat([edge_index, torch.stack([edge_index.new_tensor(pivots)[which], node])], dim=1)
+    ideal = torch.cat([torch.ones(edge_index.shape[1]), far[which, node]])
     return pairs, ideal, ideal**-2
 
 

@@ -11,6 +11,8 @@ $$x_i' = \frac{\phi(q_i)^\top S}{\phi(q_i)^\top s}.$$
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import torch
@@ -82,3 +84,39 @@ def virtual_attention(
         batch: the graph of each node, 0 to `graphs` - 1.
     """
     return attention_update(q, segment_sum(attention_messages(k, v), batch, graphs)[batch])
+
+
+def pick(x: Float[Tensor, "n d"], sharpness: float) -> Float[Tensor, "n n"]:
+    """Row r: how the virtual node weighs the nodes in round r, when its probe is what node r holds; a row adds up to 1.
+
+    Args:
+        x: of length 1 each, so that every node is the one that its own probe fits best.
+        sharpness: the larger, the closer a row is to a single 1.
+    """
+    return (sharpness * x @ x.T).softmax(1)
+
+
+def softmax_by_rounds(
+    x: Float[Tensor, "n d"],
+    q: Float[Tensor, "n f"],
+    key: Callable[[Tensor], Tensor],
+    value: Callable[[Tensor], Tensor],
+    sharpness: float,
+) -> Iterator[tuple[Float[Tensor, "n e"], Float[Tensor, "n n"]]]:
+    r"""Softmax attention in as many rounds as there are nodes (Cai et al., section 6): after each round what the nodes
+    hold, and the weights of the nodes behind it.
+
+    In each round the virtual node says what it has picked, $z$, to all, and node i adds $e^{q_i \cdot k(z) / \sqrt f}$
+    times $(v(z), 1)$ to what it keeps. The sharper the pick, the closer the last round is to attention.
+
+    Args:
+        x: as in `pick`.
+        q: queries.
+        key, value: linear maps (d,) -> (f,) and (d,) -> (e,).
+    """
+    total = weights = norm = torch.zeros(len(x), 1)
+    for chosen in pick(x, sharpness):
+        z = chosen @ x
+        share = (q @ key(z) / math.sqrt(q.shape[1])).exp()[:, None]
+        total, norm, weights = total + share * value(z), norm + share, weights + share * chosen
+        yield total / norm, weights / norm

@@ -15,6 +15,7 @@ from torch import Generator, Tensor
 from neurorama.kernels.selective_scan import (
     BidirectionalMamba,
     Mamba,
+    Reading,
     selective_scan,
     selective_scan_loop,
 )
@@ -142,3 +143,19 @@ def test_two_directions_swapped_read_the_reversed_sequence() -> None:
     forth = both(tokens)
     both.ahead, both.back = both.back, both.ahead
     torch.testing.assert_close(both(tokens.flip(1)).flip(1), forth)
+
+
+def test_a_reading_adds_what_its_block_makes_of_normalised_tokens_and_tells_its_steps() -> None:
+    torch.manual_seed(0)
+    tokens, mask = torch.randn(2, 5, 8), torch.tensor([[True] * 5, [True] * 3 + [False] * 2])
+    for both in (True, False):
+        reading = Reading(8, states=3, both_ways=both)
+        calm = torch.nn.functional.layer_norm(tokens, (8,))
+        torch.testing.assert_close(reading(tokens, mask), tokens + reading.block(calm, mask))
+        ahead = reading.block.ahead if both else reading.block
+        x = ahead.enter(calm)[..., :16].where(mask[..., None], 0.0)
+        x = torch.nn.functional.silu(ahead.convolve(torch.nn.functional.pad(x.mT, (3, 0))).mT)
+        low = x @ ahead.select.weight[: ahead.sizes[0]].T
+        step = (1 + ahead.step(low).exp()).log().mean(2)
+        torch.testing.assert_close(reading.let_in(tokens, mask), step)
+        assert not ahead.step._forward_hooks

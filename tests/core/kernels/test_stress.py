@@ -13,7 +13,7 @@ from sklearn.manifold import smacof
 from torch import Tensor
 
 from neurorama.kernels.hops import distances
-from neurorama.kernels.stress import all_pairs, forces, majorised, stress
+from neurorama.kernels.stress import all_pairs, forces, majorised, pivot_pairs, stress
 
 
 def both_ways(graph: nx.Graph) -> Tensor:
@@ -130,3 +130,30 @@ def test_gradients_flow_even_where_nodes_meet() -> None:
     sum(part.sum() for part in forces(x, pairs, ideal, weight)).backward()
     assert x.grad is not None
     assert x.grad.isfinite().all()
+
+
+def test_pivots_are_far_apart_and_reach_everyone() -> None:
+    path = nx.path_graph(9)
+    path.add_edge(9, 10)  # another component
+    path.add_edges_from([(2, 11), (2, 12)])
+    edges = both_ways(path)
+    pairs, ideal, weight = pivot_pairs(edges, 13, 3)
+    assert torch.equal(pairs[:, : edges.shape[1]], edges)
+    assert (ideal[: edges.shape[1]] == 1).all()
+    others = pairs[:, edges.shape[1] :]
+    assert others[0].unique().tolist() == [
+        2,
+        8,
+    ]  # the middle of most, the far end; the other component has no other pair
+    hops = dict(nx.all_pairs_shortest_path_length(path))
+    expected = {(p, v): d for p in (2, 8) for v, d in hops[p].items() if d > 1}
+    assert dict(zip(map(tuple, others.T.tolist()), ideal[edges.shape[1] :].tolist(), strict=True)) == expected
+    torch.testing.assert_close(weight, 1 / ideal.square())
+
+
+def test_with_all_nodes_as_pivots_it_is_full_stress() -> None:
+    edges = both_ways(nx.convert_node_labels_to_integers(nx.karate_club_graph()))
+    x = placed(34).float()
+    sparse, full = pivot_pairs(edges, 34, 99), all_pairs(distances(edges, 34))
+    torch.testing.assert_close(stress(x, *sparse), stress(x, *full), rtol=1e-4, atol=1e-3)
+    assert torch.equal(pivot_pairs(edges, 34, 0)[0], edges)

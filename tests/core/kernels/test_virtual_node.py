@@ -5,13 +5,21 @@ from __future__ import annotations
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
 from torch_geometric.data import Batch, Data
 from torch_geometric.nn import SimpleConv, global_add_pool, global_mean_pool
 from torch_geometric.transforms import VirtualNode as AddVirtualNode
 
 from neurorama.kernels.attention import elu_features, linear_attention
-from neurorama.kernels.virtual_node import VirtualNode, attention_messages, attention_update, virtual_attention
+from neurorama.kernels.virtual_node import (
+    VirtualNode,
+    attention_messages,
+    attention_update,
+    pick,
+    softmax_by_rounds,
+    virtual_attention,
+)
 
 
 def parts(sizes: list[int], seed: int, *widths: int) -> tuple[Tensor, list[Tensor]]:
@@ -94,3 +102,23 @@ def test_attention_has_gradients_and_a_query_that_meets_nothing_has_zero() -> No
     out = virtual_attention(q.exp(), k, v, batch, 2)
     assert not out[3:].any()
     assert out[:3].all()
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(1, 9), st.integers(0, 1000))
+def test_rounds_of_sharp_picks_are_attention_over_those_picked_so_far(n: int, seed: int) -> None:
+    _, (x, q) = parts([n], seed, 16, 3)
+    x = nn.functional.normalize(x, dim=1)
+    key, value = nn.Linear(16, 3, bias=False).double(), nn.Linear(16, 2, bias=False).double()
+    rounds = list(softmax_by_rounds(x, 4 * q, key, value, 1000.0))
+    assert len(rounds) == n
+    for r, (held, weights) in enumerate(rounds, start=1):
+        torch.testing.assert_close(held, scaled_dot_product_attention(4 * q, key(x[:r]), value(x[:r])))
+        torch.testing.assert_close(weights @ value(x), held)
+
+
+def test_a_blunt_pick_is_the_mean_and_a_sharp_one_is_a_node() -> None:
+    _, (x,) = parts([6], 5, 4)
+    x = nn.functional.normalize(x, dim=1)
+    torch.testing.assert_close(pick(x, 1e-9), torch.full((6, 6), 1 / 6, dtype=torch.float64))
+    torch.testing.assert_close(pick(x, 1e6), torch.eye(6, dtype=torch.float64))
