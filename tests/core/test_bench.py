@@ -13,7 +13,7 @@ import torch
 from neurorama import bench
 from neurorama.bench import duel as duels
 from neurorama.bench import growth as growths
-from neurorama.bench import jobs, memory, store
+from neurorama.bench import jobs, memory, stage, store
 
 OVERHEAD = jobs.Overhead(warm=0.05, cold=5.0, claims=12, seeds=2, judged={1: 100.0, 2: 60.0})
 
@@ -146,8 +146,10 @@ def test_the_table_says_whether_an_aim_was_met(monkeypatch, capsys):
     )
     monkeypatch.setattr(store, "measure", lambda quick: [kept, away])
     monkeypatch.setattr(jobs, "measure", lambda quick: OVERHEAD)
+    monkeypatch.setattr(stage, "measure", lambda quick: {"bytes": 123456, "frames a second": 42.0})
     bench.main()
-    printed = capsys.readouterr().out
+    printed = " ".join(capsys.readouterr().out.split())  # wherever lines were broken
+    assert "123,456" in printed
     assert "1,234" in printed
     assert "4 ms" in printed
     assert "skipped: mlflow is not installed" in printed

@@ -88,8 +88,13 @@ def main(json: bool = False, quick: bool = False) -> None:
         kept, overhead = store.measure(quick), jobs.measure(quick)
     console.print(duel.table(duels))
     console.print(growth.table(growths))
-    told = ", ".join(f"{what} {'unknown' if value is None else f'{value:,.3g}'}" for what, value in figures.items())
+    told = ", ".join(f"{what} {_said(value)}" for what, value in figures.items())
     console.print(f"The stage, four panes of {stage.NODES} nodes: {told}")
     console.print(store.table(kept))
     console.print(jobs.told(overhead))
     console.print(", ".join(f"{what} {value}" for what, value in machine().items()))
+
+
+def _said(value: float | None) -> str:
+    """Three digits of a small number, all of a large one."""
+    return "unknown" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
