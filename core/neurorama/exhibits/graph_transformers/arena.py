@@ -18,8 +18,11 @@ from ..message_passing.arena import Pooled as Pooled
 from ..message_passing.arena import Wired as Wired
 from ..message_passing.arena import Wiring as Wiring
 from ..message_passing.arena import at_best_validation as at_best_validation
+from ..message_passing.arena import atlas as atlas
 from ..message_passing.arena import energy as energy
 from ..message_passing.arena import measured as measured
 from ..message_passing.arena import one_by_one as one_by_one
+from ..message_passing.arena import products as products
 from ..message_passing.arena import rewired as rewired
 from ..message_passing.arena import spread as spread
+from ..message_passing.arena.questions import questions as questions
