@@ -94,10 +94,10 @@ class DeeperGCN(nn.Module):
 
 def look(arm: str, net: DeeperGCN) -> dict[str, Value]:
     """What the last step of training said to each layer, and how it sums up by now."""
-    known, layers = list(net.named_parameters()), range(1, len(net.convs) + 1)
-    sharpness = stack([each for name, each in known if name.endswith("sharpness")]).detach()
+    layers = range(1, len(net.convs) + 1)
+    sharpness = stack([conv.sharpness * (conv.mean != "plain") for conv in net.convs]).detach()  # type: ignore[operator]
     values: dict[str, Value] = {f"sharpness by layer/{arm}": Curve(layers, sharpness, "layer", "beta, or p")}
-    slopes = [p.grad.norm().log10() for name, p in known if name.endswith("linear.weight") and p.grad is not None]
+    slopes = [g.norm().log10() for conv in net.convs if (g := conv.linear.weight.grad) is not None]  # type: ignore[union-attr, operator]
     if slopes:
         values[f"gradient by layer/{arm}"] = Curve(layers, slopes, "layer", "power of 10")
     return values
