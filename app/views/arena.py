@@ -153,7 +153,8 @@ def papers(name: str) -> None:
     st.markdown(
         "What each paper says of its system, and what ours does with the paper's settings, in per cent of the score: "
         "on the public split over several seeds, or over the splits that the data comes with. The test score counts "
-        "at the step of training that the paper takes: the first best on validation, or the last."
+        "at the step of training that the paper takes: the first best on validation, or the last. Where few of the "
+        "paper's runs were made, see it as a first look; `neurorama table` makes the others."
     )
     number = st.column_config.NumberColumn(format="%.1f")
     columns = {
