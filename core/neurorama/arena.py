@@ -82,13 +82,12 @@ class Arena(ABC, Generic[S, D]):
         steps = Field(self.steps, ge=1, le=2000, description="the training budget of every system")
         along = ("training", *(name for name, field in self.knobs.model_fields.items() if field.annotation is int))
         slides = Field("training", description="what the slider moves along; a knob's values are trained in turn")
-        return create_model(
-            "League",
-            __base__=self.knobs,
-            source=(str, self.choose()),
-            steps=(int, steps),
-            along=(Literal[tuple(name for name in along if name != "seed")], slides),
-        )
+        fields: dict[str, Any] = {
+            "source": (str, self.choose()),
+            "steps": (int, steps),
+            "along": (Literal[tuple(name for name in along if name != "seed")], slides),
+        }
+        return create_model("League", __base__=self.knobs, **fields)
 
     @final
     def choose(self, default: str = "") -> Any:

@@ -150,7 +150,7 @@ def _fsync() -> str:
 @contextmanager
 def _tensorboard(folder: Path, flush: bool) -> Iterator[Log]:
     import torch
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-not-found]
     from torch.utils.tensorboard import SummaryWriter
 
     writer = SummaryWriter(str(folder))
@@ -180,8 +180,8 @@ def _tensorboard(folder: Path, flush: bool) -> Iterator[Log]:
 @contextmanager
 def _mlflow(folder: Path) -> Iterator[Log]:
     os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"  # it asks for consent
-    from mlflow.entities import Metric
-    from mlflow.tracking import MlflowClient
+    from mlflow.entities import Metric  # type: ignore[import-not-found]
+    from mlflow.tracking import MlflowClient  # type: ignore[import-not-found]
 
     client = MlflowClient(tracking_uri=folder.as_uri())
     run = client.create_run(client.create_experiment("bench")).info.run_id

@@ -52,7 +52,7 @@ def seen(arm: str, task: DistanceTask, network: Circuit, edge_index: Tensor, net
             once, n, values=potential, unit="potential", weights=(potential[u] - potential[v]).abs()
         ),
         f"what gets through/{arm}": Points(dots, items="pairs of nodes", axes=axes),
-        f"rank correlation/{arm}": 0.0 if alike else float(spearmanr(dots[:, 0], dots[:, 1])[0]),
+        f"rank correlation/{arm}": 0.0 if alike else float(spearmanr(dots[:, 0], dots[:, 1])[0]),  # type: ignore[arg-type]
     }
 
 
