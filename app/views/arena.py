@@ -24,11 +24,11 @@ def page() -> None:
     name = st.query_params.get("arena", names[0])
     with st.spinner("Opening the arena …"):
         try:
-            ring, keys = catalogue.arena(name)
+            name = catalogue.arena_key(name)
         except InputError as error:
             address.complain(address.told(error))
             name = names[0]
-            ring, keys = catalogue.arena(name)
+        ring, keys = catalogue.arena(name)
     settings = knobs.of_league(ring)
     params, complaints = address.read(
         settings, {name: text for name, text in st.query_params.items() if name not in ("arena", "only")}

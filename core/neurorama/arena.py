@@ -80,12 +80,14 @@ class Arena(ABC, Generic[S, D]):
     def settings(self) -> type[Params]:
         """What a league can be run with: the arena's own knobs, the data, the budget, and what the time slider is."""
         steps = Field(self.steps, ge=1, le=2000, description="the training budget of every system")
-        along = ("training", *(name for name, field in self.knobs.model_fields.items() if field.annotation is int))
+        numbers = [
+            name for name, field in self.knobs.model_fields.items() if field.annotation is int and name != "seed"
+        ]
         slides = Field("training", description="what the slider moves along; a knob's values are trained in turn")
         fields: dict[str, Any] = {
             "source": (str, self.choose()),
             "steps": (int, steps),
-            "along": (Literal[tuple(name for name in along if name != "seed")], slides),
+            "along": (Literal[("training", *numbers)], slides),
         }
         return create_model("League", __base__=self.knobs, **fields)
 

@@ -389,8 +389,8 @@ def arena_of(key: str) -> str | None:
     return next((name for name, keys in _entries().items() if full in keys), None)
 
 
-def arena(name: str) -> tuple[Arena[Any, Any], tuple[str, ...]]:
-    """Imports an arena, named `area/name` or by a name that only one has; with the keys of its entries.
+def arena_key(name: str) -> str:
+    """`area/name` of an arena that is called so, or by a name that only one has.
 
     Raises:
         InputError: no such arena.
@@ -398,8 +398,18 @@ def arena(name: str) -> tuple[Arena[Any, Any], tuple[str, ...]]:
     meant = [full for full in arenas() if name in (full, full.partition("/")[2])]
     if len(meant) != 1:
         raise InputError(f"no arena is called {name!r}; {nearest(name, arenas())}")
-    area, _, constant = meant[0].partition("/")
-    return getattr(_imported(f"{area}.arena"), constant.upper()), _entries()[meant[0]]
+    return meant[0]
+
+
+def arena(name: str) -> tuple[Arena[Any, Any], tuple[str, ...]]:
+    """Imports an arena, by what `arena_key` takes; with the keys of its entries.
+
+    Raises:
+        InputError: no such arena.
+    """
+    key = arena_key(name)
+    area, _, constant = key.partition("/")
+    return getattr(_imported(f"{area}.arena"), constant.upper()), _entries()[key]
 
 
 def card(trace: Trace) -> Card:

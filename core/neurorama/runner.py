@@ -289,7 +289,8 @@ def among(keys: Sequence[str], names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(known[name] for name in names))
 
 
-def _league(ring: Arena[Any, Any], keys: Sequence[str], settings: Mapping[str, Any]) -> Run:
+def _league(ring: Arena[Any, Any], keys: Sequence[str], settings: Mapping[str, Any], looks: int = 40) -> Run:
+    """A frame before training, and about `looks` in its course."""
     import torch
 
     seed, steps = settings["seed"], settings["steps"]
@@ -309,20 +310,20 @@ def _league(ring: Arena[Any, Any], keys: Sequence[str], settings: Mapping[str, A
         spent[exhibit.paper.name] = time.thread_time() - begin
     sizes = {f"parameters/{name}": float(_size(system)) for name, system in systems.items()}
     torch.manual_seed(seed)  # however much was drawn to make them
-    for frame in ring.meet(systems, data, steps, every=max(1, steps // 40), spent=spent):
+    for frame in ring.meet(systems, data, steps, every=max(1, steps // looks), spent=spent):
         for name, system in systems.items():
             frame = frame.plus(ring.look(name, system, data))
         yield frame.plus(sizes) if frame.step == 0 else frame
 
 
 def _along(ring: Arena[Any, Any], keys: Sequence[str], settings: Mapping[str, Any]) -> Run:
-    """The last frame of a league for each value of the knob `settings["along"]`."""
+    """How a league ends, for each value of the knob `settings["along"]`."""
     knob = settings["along"]
     bounds = ring.knobs.model_json_schema()["properties"][knob]
     low, high = bounds["minimum"], bounds["maximum"]
     for value in sorted({min(max(2**k, low), high) for k in range(high.bit_length() + 1)}):
-        *_, last = _league(ring, keys, {**settings, knob: value})
-        yield Frame(value, high, last.values)
+        first, last = _league(ring, keys, {**settings, knob: value}, looks=1)
+        yield Frame(value, high, {**first.values, **last.values})  # the first one alone has the number of parameters
 
 
 def solo(key: Key, source: str, params: Knobs = None, where: str = "") -> Run:

@@ -113,7 +113,7 @@ def test_home_shows_one_area_and_tells_of_a_wrong_one() -> None:
     app = open_page("home")
     checked(next(one for one in app.selectbox if one.key == "area").set_value("expressivity").run())
     assert one_value(app.query_params["area"]) == "expressivity"
-    assert len(set(app.dataframe[0].value["area"])) == 1
+    assert set(app.dataframe[0].value["area"]) == {marks.area_title("expressivity")}
     wrong = open_page("home", area="expresivity")
     assert plain("did you mean 'expressivity'?") in wrong.warning[0].value
     assert len(wrong.dataframe[0].value) == len(catalogue.papers()) - len(BUILT)
@@ -402,6 +402,13 @@ def test_the_papers_figures_stand_beside_ours(tmp_path: Path, monkeypatch: pytes
     assert pandas.isna(ours.loc["citeseer", "ours"])
     assert any(one.value.startswith("**DAGNN on cora**, −3.4: ") for one in app.caption)
     assert not any("DAGNN on citeseer" in one.value for one in app.caption)
+
+
+def test_an_arena_is_found_by_its_own_name_and_along_a_knob() -> None:
+    app = until_done(open_page("arena", arena="nodes", steps="2", only="sgc", along="depth"))
+    assert not app.warning
+    assert told(app.get("bidi_component")[0].proto.bytes)["time"]["steps"] == [1, 2, 4, 8, 16, 32]
+    assert {"parameters", "seconds"} <= set(app.dataframe[0].value.columns)
 
 
 def test_a_wrong_arena_and_a_wrong_source_are_told() -> None:
