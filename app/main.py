@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from neurorama import places
-from parts import people
+from parts import people, player
 
 HERE = Path(__file__).parent
 
@@ -17,6 +17,7 @@ st.set_page_config(page_title="Neurorama", page_icon=str(HERE / "icon.svg"), lay
 st.html(HERE / "style.css")
 st.logo(str(places.assets() / "logo.svg"), size="large")
 
+player.warm()
 people.enter()
 page = st.navigation(
     [

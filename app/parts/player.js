@@ -1,18 +1,7 @@
 // The host of the stage in Streamlit: hands over bytes as they come, and asks for all of them if some got lost.
+// library.js stands before it.
 
 const hosts = new WeakMap(); // of each place on the page its stage, and the bytes it has
-
-const served = (file) => new URL(`./component/${file}`, document.baseURI).href;
-
-function library() {
-  globalThis.neuroramaPlotly ??= new Promise((resolve, reject) => {
-    const script = Object.assign(document.createElement("script"), { src: served("parts.player.plotly/plotly.min.js") });
-    script.onload = () => resolve(globalThis.Plotly);
-    script.onerror = reject;
-    document.head.append(script);
-  });
-  return globalThis.neuroramaPlotly;
-}
 
 /** Whether the page is dark: the sum of its background's tones. */
 function themeOf(element) {
@@ -29,8 +18,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   hosts.set(parentElement, host);
   host.send = setTriggerValue;
   host.queue = host.queue.then(async () => {
-    const files = ["stage", "edit"].map((name) => import(served(`parts.player.stage/${name}.js?v=VERSION`)));
-    const [{ mount }, { Editor }, plotly] = await Promise.all([...files, library()]);
+    const [{ mount }, { Editor }, plotly] = await globalThis.neuroramaStage;
     if (host.gone) return;
     const theme = themeOf(parentElement);
     try {

@@ -23,9 +23,13 @@ declare_component("stage", PLAYER)
 declare_component("plotly", str(files("plotly") / "package_data"))
 
 _version = hashlib.blake2b(b"".join(path.read_bytes() for path in sorted(PLAYER.iterdir())), digest_size=6).hexdigest()
+_library, _host = (
+    (Path(__file__).parent / name).read_text(encoding="utf-8").replace("VERSION", _version)
+    for name in ("library.js", "player.js")
+)
 _player = st.components.v2.component(
     "neurorama_stage",
-    js=(Path(__file__).parent / "player.js").read_text(encoding="utf-8").replace("VERSION", _version),
+    js=_library + _host,
     css=(PLAYER / "stage.css").read_text(encoding="utf-8"),
     isolate_styles=False,
 )
@@ -46,6 +50,11 @@ class _View:
         stage = Stage.of_frames(frames, card)
         self.blob, self.size = self.describer.pack(self.describer.describe(stage, about)), size
         self.due = time.monotonic() + REST * (time.monotonic() - start)
+
+
+def warm() -> None:
+    """Lets the browser fetch what draws a stage while the page is still being made."""
+    st.html(f"<script>{_library}</script>", unsafe_allow_javascript=True)
 
 
 def play(

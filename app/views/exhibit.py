@@ -78,8 +78,11 @@ def page() -> None:
         st.markdown(source.text(row.key).equations)
     with three, st.container(border=True, height="stretch"):
         take_it_with_you(row, exhibit, params, show.Side(row.key, drawn, job))
-    with st.expander("The code of the mechanism, as it ran", icon=":material/code:"):
-        st.code(source.text(row.key).code)
+    with st.expander(
+        "The code of the mechanism, as it ran", icon=":material/code:", on_change="rerun", key="code"
+    ) as code:
+        if code.open:
+            st.code(source.text(row.key).code)
 
 
 def choose(question: str) -> None:

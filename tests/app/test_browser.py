@@ -79,6 +79,8 @@ def test_an_exhibit_runs_shows_its_picture_and_can_be_asked(server: str, chromiu
     page.get_by_role("button", name="Run it yourself").click()
     page.wait_for_selector("text=The knobs have moved", state="detached")
     page.wait_for_selector("text=training step 20 of 20")
+    page.get_by_text("The code of the mechanism").click()
+    page.wait_for_selector("text=class DAGNN")
     assert page.evaluate("document.fonts.check('16px Inter')")
     page.close()
     assert faults == []
