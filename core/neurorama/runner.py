@@ -145,7 +145,7 @@ class Interval(BaseModel):
         Raises:
             ValueError: fewer than two margins, or one that is not a finite number.
         """
-        from scipy import stats
+        from scipy.special import stdtrit  # the quantile of Student's t, without all of scipy.stats
 
         if len(margins) < 2:
             raise ValueError("an interval needs at least two seeds")
@@ -154,7 +154,7 @@ class Interval(BaseModel):
         n = len(margins)
         mean = math.fsum(margins) / n
         spread = math.sqrt(math.fsum((margin - mean) ** 2 for margin in margins) / (n - 1) / n)
-        half = float(stats.t.ppf(0.975, n - 1)) * spread
+        half = float(stdtrit(n - 1, 0.975)) * spread
         low, high = mean - half, mean + half
         outcome: Outcome = "supported" if low > 0 else "refuted" if high < 0 else "undecided"
         return cls(margins=tuple(margins), mean=mean, low=low, high=high, outcome=outcome)

@@ -20,7 +20,15 @@ from .settings import Settings
 if TYPE_CHECKING:
     from distributed.security import Security
 
-_PRELOADED = ("torch", "scipy.stats", "distributed.nanny", "neurorama.codec", "neurorama.jobs.work", "neurorama.runner")
+_PRELOADED = (
+    "torch",
+    "networkx",
+    "distributed.nanny",
+    "neurorama.codec",
+    "neurorama.jobs.work",
+    "neurorama.runner",
+    "neurorama.kernels.propagation",
+)
 _SPARE = 1024  # MB that a worker has beside what a run may take
 _KEY = ("tls_ca_file", "tls_client_cert", "tls_client_key")
 

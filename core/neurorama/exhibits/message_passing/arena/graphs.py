@@ -17,7 +17,6 @@ from typing import Literal, final
 import numpy as np
 import torch
 from pydantic import Field
-from sklearn.metrics import r2_score
 from torch import Generator, Tensor, nn
 
 from neurorama import Arena, Curve, Graph, InputError, Params, Points, Value, data, descend
@@ -171,6 +170,8 @@ class WholeGraphs(Arena[nn.Module, GraphTask]):
     def _measured(out: Tensor, y: Tensor, data: GraphTask) -> float:
         if data.measure == "accuracy":
             return float((out.argmax(1) == y).float().mean())
+        from sklearn.metrics import r2_score  # slow to load, and seldom needed
+
         return float(r2_score(y, out[:, 0] * data.spread + data.mean))
 
     def look(self, arm: str, system: nn.Module, data: GraphTask) -> dict[str, Value]:

@@ -17,7 +17,6 @@ from typing import Literal, final
 import numpy as np
 import torch
 from pydantic import Field
-from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from neurorama import Arena, Curve, Graph, Params, Points, Trace, Value, data, descend
@@ -193,6 +192,8 @@ def _measure(source: str) -> Literal["accuracy", "ROC AUC"]:
 def measured(logits: Tensor, task: NodeTask, mask: Tensor) -> float:
     """The task's measure of logits (n, c) on the nodes of a mask (n,)."""
     if task.measure == "ROC AUC":
+        from sklearn.metrics import roc_auc_score  # slow to load, and seldom needed
+
         return float(roc_auc_score(task.y[mask], (logits[:, 1] - logits[:, 0])[mask]))
     return float((logits.argmax(1) == task.y)[mask].float().mean())
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from itertools import cycle
 
 import torch
-from sklearn.metrics import r2_score
 from torch import Generator, Tensor, nn
 
 from neurorama import Bars, Curve, Frame, Graph, Points, Run, Trace, Value, descend
@@ -94,6 +93,8 @@ def meet(systems: Mapping[str, nn.Module], piece: Piece, seed: int, steps: int, 
         return descend(lambda: system.objective(next(batches)), system.parameters(), steps, lr=system.lr)  # type: ignore[operator, arg-type]
 
     def look(arm: str, system: nn.Module) -> dict[str, Value]:
+        from sklearn.metrics import r2_score  # slow to load: not before a run starts
+
         system.eval()
         with torch.no_grad():
             checked, said = system(val)[:, 0], system(test)[:, 0]
