@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-import sys
+import threading
 from pathlib import Path
 
 import streamlit as st
@@ -12,6 +12,23 @@ from neurorama import places
 from parts import people, player
 
 HERE = Path(__file__).parent
+
+
+@st.cache_resource(show_spinner=False)
+def prepare() -> None:
+    """Loads torch while the first visitor looks at the first page, so that no click has to wait for it."""
+
+    def load() -> None:
+        import torch  # noqa: F401
+
+        # Streamlit collects garbage after every run of a page. What torch has brought stays, and is most of what it
+        # would look through: a quarter of a second for each answer to each visitor.
+        if not gc.get_freeze_count():
+            gc.collect()
+            gc.freeze()
+
+    threading.Thread(target=load, daemon=True).start()
+
 
 st.set_page_config(page_title="Neurorama", page_icon=str(HERE / "icon.svg"), layout="wide")
 st.html(HERE / "style.css")
@@ -35,9 +52,5 @@ page = st.navigation(
 if st.session_state.get("here") != page.url_path:  # whoever arrives on a page sees what its address says, run
     st.session_state.update(here=page.url_path, wanted="once")
 people.leave()
-if "torch" in sys.modules and not gc.get_freeze_count():
-    # Streamlit collects garbage after every run of a page. What torch has brought stays, and is most of what it would
-    # look through: a quarter of a second for each answer to each visitor.
-    gc.collect()
-    gc.freeze()
 page.run()
+prepare()
