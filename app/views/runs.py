@@ -85,7 +85,7 @@ def one(store: Store, record: Record, mine: str) -> None:
     if record.error:
         st.caption(plain(record.error.splitlines()[0]))
     here = {**address.write({"exhibit": key}, params_of(record)), "run": record.id}
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.page_link("views/exhibit.py", label="Open", icon=":material/play_circle:", query_params=here)
         for label, make, ending, mime in (
             ("HTML", lambda: neurorama.export_html(trace()), "html", "text/html"),
