@@ -626,7 +626,7 @@ def test_too_many_runs_are_told_on_the_page(monkeypatch: pytest.MonkeyPatch) -> 
         next(iter(going[-1]))
     waiting = jobs.submit("shelf/steady", {"seed": 2})
     app = open_page("exhibit", exhibit="shelf/steady", seed="3")
-    assert plain("1 runs wait already") in app.error[0].value
+    assert plain("as many runs wait already as may: 1") in app.error[0].value
     for job in [waiting, *going]:
         job.stop()
 

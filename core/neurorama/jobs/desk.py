@@ -225,10 +225,10 @@ class Jobs:
             return
         waiting = [job for job in self._waiting if not job.later]
         if len(waiting) >= self.settings.queue_limit:
-            raise InputError(f"{len(waiting)} runs wait already, the most there may be; try again in a minute")
+            raise InputError(f"as many runs wait already as may: {len(waiting)}; try again in a minute")
         mine = sum(job.owner == owner and not job.later for job in [*waiting, *self._working.values()])
         if owner and mine >= self.settings.user_limit:
-            raise InputError(f"{mine} of your runs wait or go on already, the most there may be; stop one, or wait")
+            raise InputError(f"as many of your runs wait or go on already as may: {mine}; stop one, or wait")
 
     def _queue(self, job: Job) -> Job:
         self._known[job.id] = job
