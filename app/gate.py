@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from neurorama import users
+from parts import serve
 from parts.people import HEADER, allowed
 
 os.environ["NEURORAMA_GATE"] = "password"
@@ -96,8 +97,9 @@ def form(fault: str, status: int = 200) -> Response:
 
 
 app = st.App(
-    HERE / "main.py",
-    routes=[Route("/login", login, methods=["GET", "POST"]), Route("/logout", logout)],
+    HERE / "dashboard.py",
+    lifespan=serve.ready,
+    routes=[*serve.ROUTES, Route("/login", login, methods=["GET", "POST"]), Route("/logout", logout)],
     middleware=[
         Middleware(SessionMiddleware, secret_key=users.cookie_secret(), session_cookie="neurorama", max_age=WEEK),
         Middleware(Gate),

@@ -1,56 +1,9 @@
-"""The dashboard of Neurorama: `neurorama app`, or `streamlit run app/main.py`."""
+"""The server of the dashboard: `neurorama app`, or `streamlit run app/main.py`."""
 
-from __future__ import annotations
-
-import gc
-import threading
 from pathlib import Path
 
 import streamlit as st
 
-from neurorama import places
-from parts import people, player
+from parts import serve
 
-HERE = Path(__file__).parent
-
-
-@st.cache_resource(show_spinner=False)
-def prepare() -> None:
-    """Loads torch while the first visitor looks at the first page, so that no click has to wait for it."""
-
-    def load() -> None:
-        import torch  # noqa: F401
-
-        # Streamlit collects garbage after every run of a page. What torch has brought stays, and is most of what it
-        # would look through: a quarter of a second for each answer to each visitor.
-        if not gc.get_freeze_count():
-            gc.collect()
-            gc.freeze()
-
-    threading.Thread(target=load, daemon=True).start()
-
-
-st.set_page_config(page_title="Neurorama", page_icon=str(HERE / "icon.svg"), layout="wide")
-st.html(HERE / "style.css")
-st.logo(str(places.assets() / "logo.svg"), size="large")
-
-player.warm()
-people.enter()
-page = st.navigation(
-    [
-        st.Page("views/home.py", title="Home", icon=":material/home:", url_path="home", default=True),
-        st.Page("views/exhibit.py", title="Exhibit", icon=":material/experiment:", url_path="exhibit"),
-        st.Page("views/arena.py", title="Arena", icon=":material/trophy:", url_path="arena"),
-        st.Page("views/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
-        st.Page("views/runs.py", title="Runs", icon=":material/history:", url_path="runs"),
-        st.Page("views/claims.py", title="Claims", icon=":material/gavel:", url_path="claims"),
-        st.Page("views/sweep.py", title="Sweep", icon=":material/grid_on:", url_path="sweep", visibility="hidden"),
-        st.Page("views/data.py", title="Your data", icon=":material/upload_file:", url_path="data"),
-    ],
-    position="top",
-)
-if st.session_state.get("here") != page.url_path:  # whoever arrives on a page sees what its address says, run
-    st.session_state.update(here=page.url_path, wanted="once")
-people.leave()
-page.run()
-prepare()
+app = st.App(Path(__file__).with_name("dashboard.py"), routes=serve.ROUTES, lifespan=serve.ready)

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from streamlit.components.v1 import declare_component
 
 from neurorama import Frame
 from neurorama.stage import PLAYER, Card, Stage
 from neurorama.stage.describe import Describer
 
+from .serve import LIBRARY
+
 REST = 4  # a growing run is described anew after so many times as long as that took
 
-# Both folders are served at /component/parts.player.NAME/..., where a browser keeps what it has seen.
-declare_component("stage", PLAYER)
-declare_component("plotly", str(files("plotly") / "package_data"))
-
-_version = hashlib.blake2b(b"".join(path.read_bytes() for path in sorted(PLAYER.iterdir())), digest_size=6).hexdigest()
 _library, _host = (
-    (Path(__file__).parent / name).read_text(encoding="utf-8").replace("VERSION", _version)
+    (Path(__file__).parent / name).read_text(encoding="utf-8").replace("LIBRARY", LIBRARY)
     for name in ("library.js", "player.js")
 )
 _player = st.components.v2.component(

@@ -151,18 +151,18 @@ def test_others_need_one(
 
 def test_a_dashboard_that_was_opened_to_others_by_hand_shows_nothing() -> None:
     config.set_option("server.address", "0.0.0.0")
-    app = AppTest.from_file(str(places.app() / "main.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(places.app() / "dashboard.py"), default_timeout=60).run()
     assert "nobody asks who comes in" in app.error[0].value
     assert not app.title
 
 
 def test_an_identity_provider_asks_first_and_then_names_the_owner() -> None:
-    app = AppTest.from_file(str(places.app() / "main.py"), default_timeout=60)
+    app = AppTest.from_file(str(places.app() / "dashboard.py"), default_timeout=60)
     app.user = {"is_logged_in": False}
     app.run()
     assert [one.key for one in app.button] == ["login"]
     assert len(app.get("page_link")) == 0
-    inside = AppTest.from_file(str(places.app() / "main.py"), default_timeout=60)
+    inside = AppTest.from_file(str(places.app() / "dashboard.py"), default_timeout=60)
     inside.user = {"is_logged_in": True, "email": "ann@example.org"}
     inside.run()
     assert not inside.exception

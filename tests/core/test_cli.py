@@ -352,11 +352,14 @@ def test_a_host_that_is_not_here_is_told() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is a signal on POSIX systems")
 def test_ctrl_c_is_one_line() -> None:
-    command = [sys.executable, "-c", "from neurorama.cli import main; main()", "run", "dagnn", "--set", "steps=1000"]
+    code = "from neurorama.cli import main; print('here', flush=True); main()"
+    command = [sys.executable, "-c", code, "run", "dagnn", "--set", "steps=1000", "--set", "depth=64"]
     heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # also where the suite runs in background
     pipe = subprocess.PIPE
     with subprocess.Popen(command, text=True, stdout=pipe, stderr=pipe, preexec_fn=heard) as process:
-        time.sleep(6)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n"
+        time.sleep(2)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130
