@@ -12,6 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import streamlit as st
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -40,7 +41,8 @@ async def _file(request: Request) -> Response:
     return Response(await run_in_threadpool(_packed, name), headers=kept, media_type="text/javascript")
 
 
-ROUTES = [Route(f"/{LIBRARY}/{{name}}", _file)]
+_below = f"/{st.get_option('server.baseUrlPath').strip('/')}".rstrip("/")  # where a proxy has put the dashboard
+ROUTES = [Route(f"{_below}/{LIBRARY}/{{name}}", _file)]
 
 
 @asynccontextmanager

@@ -82,6 +82,12 @@ def test_an_exhibit_runs_shows_its_picture_and_can_be_asked(server: str, chromiu
     page.get_by_text("The code of the mechanism").click()
     page.wait_for_selector("text=class DAGNN")
     assert page.evaluate("document.fonts.check('16px Inter')")
+
+    page.goto(f"{server}/?exhibit=sgc")
+    page.wait_for_selector(".nr-stage[data-ready]")
+    sizes = "(ending) => performance.getEntriesByType('resource').filter((one) => one.name.endsWith(ending))"
+    for ending in ("plotly.min.js", "stage.js", "edit.js"):
+        assert page.evaluate(f"{sizes}.map((one) => one.transferSize)", ending) == [0]  # the browser has kept it
     page.close()
     assert faults == []
     assert elsewhere == []
