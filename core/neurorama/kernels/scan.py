@@ -93,8 +93,11 @@ def _chunked(a: Tensor, b: Tensor, chunk: int, back: bool = False) -> Tensor:
     x[..., step[0], :] = b[..., step[0], :]
     for before, k in pairwise(step):
         torch.addcmul(b[..., k, :], a[..., k, :], x[..., before, :], out=x[..., k, :])
-    decay = a.flip(-2).cumprod(-2).flip(-2) if back else a.cumprod(-2)  # what each step has left of the chunk before
-    for before, j in pairwise(hop):
-        here = decay if a.dim() == 2 else decay[..., j, :, :]
-        x[..., j, :, :].addcmul_(here, x[..., before, step[-1], None, :])
+    if chunks > 1:
+        decay = a.clone()  # what each step has left of the chunk before
+        for before, k in pairwise(step):
+            decay[..., k, :] *= decay[..., before, :]
+        for before, j in pairwise(hop):
+            here = decay if a.dim() == 2 else decay[..., j, :, :]
+            x[..., j, :, :].addcmul_(here, x[..., before, step[-1], None, :])
     return x.flatten(-3, -2)[..., :length, :]

@@ -61,14 +61,15 @@ def selective_scan_loop(
 
 
 def _recurrence(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    """(a, b), both (*b, L, d n), of h_i = a_i h_{i-1} + b_i."""
+    """(a, b), both (*b, L, n d), of h_i = a_i h_{i-1} + b_i; channels last, so that products run along memory."""
     if mask is not None:
         delta = delta.where(mask[..., None], 0.0)
-    return (delta[..., None] * A).exp().flatten(-2), ((delta * x)[..., None] * B[..., None, :]).flatten(-2)
+    a = (delta[..., None, :] * A.mT.contiguous()).exp()
+    return a.flatten(-2), (B[..., None] * (delta * x)[..., None, :]).flatten(-2)
 
 
 def _read(h: Tensor, x: Tensor, C: Tensor, D: Tensor | None, mask: Tensor | None) -> Tensor:
-    y = (h.unflatten(-1, (x.shape[-1], -1)) @ C[..., None])[..., 0]
+    y = (C[..., None] * h.unflatten(-1, (C.shape[-1], -1))).sum(-2)
     y = y if D is None else y + D * x
     return y if mask is None else y.where(mask[..., None], 0.0)
 
@@ -106,7 +107,9 @@ class Mamba(nn.Module):
         x, gate = self.enter(tokens).chunk(2, dim=-1)
         if mask is not None:
             x = x.where(mask[..., None], 0.0)
-        x = silu(self.convolve(pad(x.mT, (self.convolve.kernel_size[0] - 1, 0))).mT)
+        taps, bias = self.convolve.weight[:, 0].T, self.convolve.bias
+        before = pad(x, (0, 0, len(taps) - 1, 0))  # tap by tap: the gradient of torch's convolution takes far longer
+        x = silu(sum((tap * before[:, k : k + x.shape[1]] for k, tap in enumerate(taps)), bias))  # type: ignore[call-overload]
         low, B, C = self.select(x).split(self.sizes, dim=-1)
         y = selective_scan(x, softplus(self.step(low)), -self.A_log.exp(), B, C, self.D, mask)
         return self.leave(y * silu(gate))

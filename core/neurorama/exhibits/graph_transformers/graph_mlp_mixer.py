@@ -19,6 +19,7 @@ Left out: encodings of positions and patches; edge features; whole graphs, and w
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.autograd.functional import jacobian
 
 from neurorama import Claim, Entry, Exhibit, Graph, Grid, Paper, Params, Preset, Run, Trace, Value
 from neurorama.kernels.mixer import Cut, HadamardLayer, MixerLayer
@@ -92,7 +93,7 @@ class Patched(nn.Module):
 def look(arm: str, net: Patched, one: Batch) -> dict[str, Value]:
     cut = net.cut(one.wiring)
     tokens = cut.tokens(net.encoded(one, cut))[0].detach()
-    slope = torch.autograd.functional.jacobian(lambda x: net.mixed(x[None], cut)[0], tokens)  # (P, d, P, d)
+    slope = jacobian(lambda x: net.mixed(x[None], cut)[0], tokens, vectorize=True)  # (P, d, P, d)
     return {
         f"patches/{arm}": Graph(one.edge_index, len(one.x), cut.part, train=cut.node.bincount() > 1),
         f"who is told by whom/{arm}": Grid(slope.norm(dim=(1, 3)), "patch", "told by patch", "slope"),  # type: ignore[union-attr]
