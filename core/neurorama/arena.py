@@ -146,19 +146,21 @@ def descend(
     steps: int,
     lr: float = 0.01,
     weight_decay: float = 0.0,
+    optimiser: str = "Adam",
 ) -> Iterator[float]:
     """The one gradient loop: Adam on `loss()`, which is yielded after each of `steps` steps.
 
     Args:
         loss: evaluates the objective afresh and returns a scalar; called once a step.
         parameters: the tensors to move, or Adam's parameter groups.
+        optimiser: another one of `torch.optim`, by name.
     """
     import torch
 
-    optimiser = torch.optim.Adam(parameters, lr=lr, weight_decay=weight_decay)
+    moves = getattr(torch.optim, optimiser)(parameters, lr=lr, weight_decay=weight_decay)
     for _ in range(steps):
-        optimiser.zero_grad()
+        moves.zero_grad()
         value = loss()
         value.backward()
-        optimiser.step()
+        moves.step()
         yield float(value.detach())

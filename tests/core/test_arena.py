@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import final
 
+import pytest
 import torch
 
 from neurorama import Arena, descend
@@ -64,10 +65,12 @@ def test_meeting_is_lazy() -> None:
     assert float(system.detach()) != 5.0
 
 
-def test_the_gradient_loop_is_adam() -> None:
+@pytest.mark.parametrize("asked", [{}, {"optimiser": "Adamax"}])
+def test_the_gradient_loop_is_adam_unless_another_is_asked_for(asked: Mapping[str, str]) -> None:
     ours, theirs = start(3.0), start(3.0)
-    losses = list(descend(lambda: ours**4, [ours], 25, lr=0.05, weight_decay=0.01))
-    adam, expected = torch.optim.Adam([theirs], lr=0.05, weight_decay=0.01), []
+    losses = list(descend(lambda: ours**4, [ours], 25, lr=0.05, weight_decay=0.01, **asked))
+    kind = torch.optim.Adamax if asked else torch.optim.Adam
+    adam, expected = kind([theirs], lr=0.05, weight_decay=0.01), []
     for _ in range(25):
         adam.zero_grad()
         loss = theirs**4

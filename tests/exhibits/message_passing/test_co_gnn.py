@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 from torch_geometric.nn import SAGEConv
 
 import neurorama
@@ -52,6 +53,28 @@ def test_when_all_speak_and_listen_it_is_a_stack_of_pyg_layers(mean: bool) -> No
         conv.lin_l.bias = eta.linear.bias  # type: ignore[assignment, union-attr]
         h = conv(h, TREES.edge_index).relu()
     torch.testing.assert_close(system(TREES), system.leave(h), atol=1e-5, rtol=1e-4)
+
+
+def test_residual_layers_add_to_what_they_normalise() -> None:
+    system = co_gnn(act=False, residual=True, dropout=0.5)
+    h = nn.functional.layer_norm(nn.functional.gelu(system.enter(TREES.x)), (8,))
+    for eta in system.eta:
+        h = nn.functional.layer_norm(h + nn.functional.gelu(eta(TREES, h)), (8,))
+    torch.testing.assert_close(system(TREES), system.leave(h), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("means", [True, False])
+def test_policies_are_stacks_of_pyg_layers(means: bool) -> None:
+    policy, h = co_gnn(policy=4, means=means).speak, torch.randn(len(TREES.x), 8)
+    said = h
+    for layer, act in ((policy.first, torch.relu), (policy.second, nn.Identity())):
+        conv = SAGEConv(said.shape[1], layer.linear.out_features, aggr="mean" if means else "sum")
+        own, heard = layer.linear.weight.split(said.shape[1], dim=1)
+        conv.lin_r.weight, conv.lin_l.weight = torch.nn.Parameter(own), torch.nn.Parameter(heard)
+        conv.lin_l.bias = layer.linear.bias  # type: ignore[assignment]
+        said = act(conv(said, TREES.edge_index))
+    assert said.shape == (len(h), 2)
+    torch.testing.assert_close(policy(TREES, h), said, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("mean", [True, False])
@@ -119,12 +142,15 @@ def test_what_is_drawn_is_what_was_chosen() -> None:
 
 
 def test_it_enters_the_arena_of_nodes() -> None:
-    task = NODES.data("karate", 0)
-    torch.manual_seed(0)
-    system = build(Knobs(hidden=16), task)
-    for _ in NODES.train(system, task, 30):
-        pass
-    assert NODES.score(system, task) > 0.6
+    scores = []  # of few nodes, and by choices that are drawn: one alone says little
+    for seed in range(5):
+        task = NODES.data("karate", seed)
+        torch.manual_seed(seed)
+        system = build(Knobs(hidden=16), task)
+        for _ in NODES.train(system, task, 30):
+            pass
+        scores.append(NODES.score(system, task))
+    assert sum(scores) / len(scores) > 0.6
 
 
 def test_a_short_run_shows_what_is_promised() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -56,6 +57,23 @@ def test_conduction_is_the_mean_of_softmaxes_over_senders(task: NodeTask) -> Non
     near = system.conduction(x, task).dense().detach().numpy()
     np.testing.assert_allclose(near, written_out(system, x.numpy(), task), rtol=1e-4, atol=1e-6)
     assert abs(near - near.T).max() > 0.05  # so that a transposed matrix would show
+
+
+def test_what_a_node_gives_adds_up_to_one(task: NodeTask) -> None:
+    system = lively(task, give=True)
+    x = system.phi(task.x).detach()
+    near = system.conduction(x, task).dense().detach().numpy()
+    np.testing.assert_allclose(near.sum(0), 1, rtol=1e-5)
+    system.query, system.key = system.key, system.query
+    np.testing.assert_allclose(near.T, written_out(system, x.numpy(), task), rtol=1e-4, atol=1e-6)
+
+
+def test_words_count_as_shares_or_as_ones(task: NodeTask) -> None:
+    shares = replace(task.graph, x=task.x / (1 + torch.arange(len(task.x)))[:, None])
+    fewer = replace(task, graph=shares)
+    ones, plain = lively(task, ones=True), lively(task)
+    torch.testing.assert_close(ones(fewer), ones(task))
+    assert (plain(fewer) - plain(task)).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("solver", ["rk4", "dopri5", "euler", "implicit"])

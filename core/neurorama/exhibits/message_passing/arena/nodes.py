@@ -1,10 +1,10 @@
 """Node classification from few labels: the arena of depth.
 
-A system is an `nn.Module` that maps a `NodeTask` to logits (n, c). It may bring its own `lr` and `weight_decay`, and it
-may have `hidden(task) -> list[Tensor]`, the states of the nodes after each of its layers (or hops), (n, d) each, in
-the mode (training or evaluation) that it is in; from them comes the curve "energy by layer". Where it is not trained by
-cross-entropy on the labelled nodes, `objective(task) -> Tensor` is the loss of the next step instead; it sees the
-labels of `task.train` only.
+A system is an `nn.Module` that maps a `NodeTask` to logits (n, c). It may bring its own `lr`, `weight_decay` and
+`optimiser`, and it may have `hidden(task) -> list[Tensor]`, the states of the nodes after each of its layers (or hops),
+(n, d) each, in the mode (training or evaluation) that it is in; from them comes the curve "energy by layer". Where it
+is not trained by cross-entropy on the labelled nodes, `objective(task) -> Tensor` is the loss of the next step instead;
+it sees the labels of `task.train` only.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class NodeClassification(Arena[nn.Module, NodeTask]):
             return nn.functional.cross_entropy(system(data)[data.train], data.y[data.train])
 
         lr, decay = getattr(system, "lr", 0.01), getattr(system, "weight_decay", 5e-4)
-        return descend(loss, system.parameters(), steps, lr=lr, weight_decay=decay)
+        return descend(loss, system.parameters(), steps, lr, decay, getattr(system, "optimiser", "Adam"))
 
     @torch.no_grad()
     def logits(self, system: nn.Module, data: NodeTask) -> Tensor:
