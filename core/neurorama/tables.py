@@ -37,7 +37,7 @@ class Found(BaseModel):
     """What was found for one figure.
 
     `knobs` are all settings but the seed; `at` is when in training the test score counts; `scores` has it for each
-    seed, or number of a split, in per cent; `seconds` is how long the last run took, on one core.
+    seed, or number of a split, in per cent; `seconds` is the CPU time that the last run took.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -31,7 +31,7 @@ class Job:
         owner: whose it is; "" where nobody logs in.
         device: where it runs.
         found: it was in the store already.
-        seconds: how long the work itself took, once it is over and was ours.
+        seconds: of CPU time that the work took, once it is over and was ours.
         numbers: how it ended: the last number of every curve, and "margin", of the claim.
     """
 
