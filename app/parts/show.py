@@ -78,9 +78,9 @@ def _player(
     drawn: Callable[[], tuple[Sequence[Frame], Card]],
     changed: Callable[[list[Any]], None] | None,
 ) -> None:
-    running = any(job.running for job in jobs)
     for job in jobs:
         job.look()
+    running = any(job.running for job in jobs)
     if any(job.waiting for job in jobs):
         st.session_state["waited for"] = jobs
     elif st.session_state.pop("waited for", None) == jobs:
