@@ -146,6 +146,5 @@ EXHIBIT = Exhibit(
     "GCN of two layers does as well, even edges do better. The authors' code learns alpha, may stop along the flow.",
     time="training step, then step of the flow",
     entry=Entry(NODES, GRAND),
-    # for the public split, as the table of a later paper has it (arXiv 2409.09111)
     results=(Result("cora", 83.6, 1.0, CORA, runs=20),),
 )
