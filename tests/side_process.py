@@ -157,7 +157,7 @@ SHELF["shelf/entrant"] = replace(
     exhibit(steady),
     entry=Entry(BOARD, lambda knobs, data: []),
     results=(
-        Result("first", 62.5, 1.6, SIX, runs=3),
+        Result("first", 62.5, 1.6, SIX, runs=3, seen_in="https://example.org/other"),
         Result("second", 60.0, 0.0, SIX, runs=2, at="last step", note="It is made up."),
     ),
 )

@@ -7,7 +7,7 @@ import streamlit as st
 
 from neurorama import Curve, InputError, Params, Trace, catalogue, data
 from neurorama.runner import standings
-from neurorama.tables import Line, lines
+from neurorama.tables import Line, lines, second_hand
 from parts import address, knobs, marks, runs, show
 from parts.words import label, plain
 
@@ -151,7 +151,8 @@ def papers(name: str) -> None:
         return
     marks.group("The papers' own figures")
     st.markdown(
-        "What each paper says of its system, and what ours does with the paper's settings, in per cent of the score: "
+        "What each paper says of its system, and what ours does, in per cent of the score, with the paper's settings "
+        "where it tells them, else with some that did best on validation: "
         "on the public split over several seeds, or over the splits that the data comes with. The test score counts "
         "at the step of training that the paper takes: the first best on validation, or the last. Where few of the "
         "paper's runs were made, see it as a first look; `neurorama table` makes the others."
@@ -172,12 +173,15 @@ def papers(name: str) -> None:
     looks = dict.fromkeys(("paper", "paper ±", "ours", "ours ±"), number)
     looks["difference"] = st.column_config.NumberColumn(format="%+.1f", help="Ours minus the paper's.")
     looks["runs"] = st.column_config.TextColumn(help="How many seeds or splits were run, of how many in the paper.")
-    st.dataframe(columns, hide_index=True, column_config=looks, key="papers")
+    st.dataframe(columns, hide_index=True, column_config=looks, key="papers", height="content")
     for line in listed:
         if line.found and not line.close:
             row = catalogue.row(line.key)
             why = plain(line.result.note) if line.result.note else "nobody knows yet why."
             st.caption(f"**{plain(row.name)} on {plain(line.result.source)}**, {marks.signed(line.difference)}: {why}")
+    for (system, where), them in second_hand(listed).items():
+        told = f"**{plain(system)} on {plain(', '.join(them))}**"
+        st.caption(f"{told}: the figure is not in its own paper, but in {plain(where)}")
 
 
 def choose(names: tuple[str, ...], name: str) -> None:

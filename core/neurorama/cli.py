@@ -462,7 +462,7 @@ def table(
     as_json: Json = False,
 ) -> None:
     """Runs the systems of an arena as in their papers' tables, and prints ours beside theirs; what is done is kept."""
-    from .tables import fill
+    from .tables import fill, second_hand
 
     _settle(device=device, scheduler=scheduler)
     lines, faults = [], 0
@@ -483,6 +483,8 @@ def table(
             if line.runs and not line.close:
                 name = catalogue.row(line.key).name
                 typer.echo(f"{name} on {line.result.source}: {line.result.note or 'nobody knows yet why'}")
+        for (name, where), them in second_hand(lines).items():
+            typer.echo(f"{name} on {', '.join(them)}: the figure is not in its own paper, but in {where}")
     if faults:
         raise typer.Exit(1)
 
@@ -492,6 +494,7 @@ def _row_of_table(line: Line) -> dict[str, Any]:
     ours = {} if found is None else {"ours": line.mean, "difference": line.difference, "close": line.close}
     spread = {"ours_spread": line.spread} if line.runs > 1 else {}
     paper = {"paper": line.result.says, "paper_spread": line.result.spread, "paper_runs": line.result.runs}
+    paper |= {"seen_in": line.result.seen_in} if line.result.seen_in else {}
     told = {"exhibit": line.key, "source": line.result.source, **paper, **ours, **spread, "note": line.result.note}
     return {**told, **({} if found is None else found.model_dump())}
 

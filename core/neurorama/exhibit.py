@@ -55,6 +55,7 @@ class Result:
         knobs: the paper's settings on this data; `source` and `seed` are filled in.
         runs: how many seeds, or how many of the given splits, the protocol has.
         at: when in training the test score counts: at the first best validation score, or after the last step.
+        seen_in: where the figure was seen, if not in the paper itself: the address of the other paper.
         note: where ours is further off than it should be, the likeliest reason, in one sentence.
     """
 
@@ -64,6 +65,7 @@ class Result:
     knobs: Mapping[str, Any] = field(default_factory=dict)
     runs: int = 10
     at: Literal["best validation", "last step"] = "best validation"
+    seen_in: str = ""
     note: str = ""
 
 

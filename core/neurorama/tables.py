@@ -154,6 +154,15 @@ def lines(arena: str, only: Sequence[str] | None = None, source: str = "") -> li
     return listed
 
 
+def second_hand(lines: Sequence[Line]) -> dict[tuple[str, str], list[str]]:
+    """{(name of a system, where its figures were seen): the data}, of those that are not in the system's own paper."""
+    told: dict[tuple[str, str], list[str]] = {}
+    for line in lines:
+        if line.result.seen_in:
+            told.setdefault((catalogue.row(line.key).name, line.result.seen_in), []).append(line.result.source)
+    return told
+
+
 @final
 class Cell(Batch):
     """The runs that a line still lacks; `result` is the line with those that are done."""

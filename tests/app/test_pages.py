@@ -401,6 +401,7 @@ def test_the_papers_figures_stand_beside_ours(tmp_path: Path, monkeypatch: pytes
     assert pandas.isna(ours.loc["citeseer", "ours"])
     assert any(one.value.startswith("**DAGNN on cora**, −3.4: ") for one in app.caption)
     assert not any("DAGNN on citeseer" in one.value for one in app.caption)
+    assert any(one.value.startswith("**GRAND on cora") and "not in its own paper" in one.value for one in app.caption)
 
 
 def test_an_arena_is_found_by_its_own_name_and_along_a_knob() -> None:

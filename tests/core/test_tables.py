@@ -103,12 +103,19 @@ def test_a_table_on_the_command_line_says_what_is_off_and_why() -> None:
     assert heads.split() == ["system", "data", "paper", "ours", "difference", "runs", "on"]
     assert "62.5 ± 1.6  60.5 ± 0.7   -2.0 !      2 of 3" in first
     assert "60.0        110.5 ± 0.7  +50.5 !     2 of 2" in second
-    assert notes == ["Steady on first: nobody knows yet why", "Steady on second: It is made up."]
+    assert notes == [
+        "Steady on first: nobody knows yet why",
+        "Steady on second: It is made up.",
+        "Steady on first: the figure is not in its own paper, but in https://example.org/other",
+    ]
     failed = call("--only", "shelf/stumbles")
     assert failed.exit_code == 1
     assert "shelf/stumbles on first, a run has failed: ZeroDivisionError" in failed.stderr
     (told,) = json.loads(call("--only", "shelf/entrant", "--source", "second", "--seeds", "0", "--json").stdout)
     assert (told["ours"], told["paper"], told["scores"]) == (110.5, 60.0, {"0": 110.0, "1": 111.0})
+    assert "seen_in" not in told
+    (told,) = json.loads(call("--only", "shelf/entrant", "--source", "first", "--seeds", "0", "--json").stdout)
+    assert told["seen_in"] == "https://example.org/other"
 
 
 def test_wrong_words_and_a_damaged_file_are_refused_before_any_run(started: list[tuple[str, int]]) -> None:

@@ -1,4 +1,4 @@
-"""How time and memory grow with the data: the same call on graphs of four sizes, each twice as large as the one before.
+"""How time and memory grow with the data: the same call on graphs of four sizes.
 
 The exponent is the slope of a line through the logarithms of size and time: 1 is proportional, 2 quadratic. Peak memory
 is that of a whole process that makes the largest data and calls once, libraries included (Linux only).

@@ -33,6 +33,8 @@ class Graphs(OnNodes):
             {arm: any(getattr(graph, name) is not None for graph in line.values) for arm, line in self.lines.items()}
             for name in ("weights", "edge_values", "change")
         )
+        # where widths mean something, an added edge is a green line of its own width, else one of its own or a rim
+        self.greens = {arm: self.changed[arm] and self.weighted[arm] and not self.tinted[arm] for arm in self.lines}
 
     def template(self, arms: Sequence[str], theme: Theme, height: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         (arm,) = arms
@@ -43,7 +45,7 @@ class Graphs(OnNodes):
         n = graph.num_nodes
         thin = (1.2 if n <= 100 else 0.8 if n <= 350 else 0.5) + 1.4 * tinted
         widths = [0.6 + i + tinted for i in range(WIDTHS)] if self.weighted[arm] else [thin]
-        colours = tints(self.tint, theme) if tinted else [theme.edge]
+        colours = tints(self.tint, theme) if tinted else [theme.edge, GREEN][: 1 + self.greens[arm]]
         clear = 1.0 if n <= CLEAR or tinted else 0.5
 
         def edge(colour: str, width: float, opacity: float = clear, **more: Any) -> dict[str, Any]:
@@ -57,7 +59,8 @@ class Graphs(OnNodes):
         if tinted:  # a rim, as the ends of a scale are near the panel's tone
             lines.insert(0, line(kind, theme.soft, max(widths) * 0.5 + thin * 0.5 + 1.2, 0.6))
         if changed:
-            lines.insert(0, edge(GREEN, thin + 2.5 + 3 * tinted, 1.0))
+            if not self.greens[arm]:
+                lines.insert(0, edge(GREEN, thin + (4.5 if tinted else 1.0), 1.0))
             lines.append(line(kind, theme.soft, 1.2, 0.7, dash="dot"))
             layout["annotations"] = [key_of_changes(theme)]
             layout["margin"] |= {"b": 26}
@@ -97,17 +100,20 @@ class Graphs(OnNodes):
             low, high = self.tint
             tint = levels(shown, low, high, TINTS)
         fate = np.zeros(len(chosen)) if change is None else change[chosen]
-        stays = (fate >= 0) & (tinted | (fate == 0))  # a green line is enough, but a quantity is drawn on it
+        greens = self.greens[arm]
+        if greens:
+            tint = (fate > 0).astype(int)
+        stays = (fate >= 0) & (tinted | greens | (fate == 0))  # a green line is enough, but a quantity is drawn on it
 
         groups = [
             stays & (width == i) & (tint == j)
             for i in range(WIDTHS if self.weighted[arm] else 1)
-            for j in range(TINTS if tinted else 1)
+            for j in range(TINTS if tinted else 1 + greens)
         ]
         if tinted:
             groups.insert(0, stays & (width >= 0))
         if self.changed[arm]:
-            groups = [fate > 0, *groups, fate < 0]
+            groups = [*[fate > 0] * (not greens), *groups, fate < 0]
         lines = [line_of(where[edges[0, group]], where[edges[1, group]]) for group in groups]
         if graph.directed and not self._big(arm):
             for drawn in lines:

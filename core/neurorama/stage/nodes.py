@@ -42,6 +42,12 @@ def _akin(edges: Sequence[Array], n: int) -> bool:
     return all(2 * len(first & other) >= min(len(first), len(other)) for other in others)
 
 
+def _given(graph: Graph) -> Array:
+    """(2, m) the edges that the graph had as it was given."""
+    edges = np.asarray(graph.edges)
+    return edges if graph.change is None else edges[:, np.asarray(graph.change) <= 0]
+
+
 class OnNodes(Renderer):
     """What a Graph and a Mask share: places of nodes, fixed for the whole run, and how nodes look."""
 
@@ -72,7 +78,7 @@ class OnNodes(Renderer):
             return {arm: self._place(those, sizes[arm]) for arm, those in graphs.items()}
         number = {name: i for i, name in enumerate(dict.fromkeys(name for found in names.values() for name in found))}
         ranks = {arm: np.array([number[name] for name in found]) for arm, found in names.items()}
-        ends = {arm: ranks[arm][np.concatenate([graph.edges for graph in those], 1)] for arm, those in graphs.items()}
+        ends = {arm: ranks[arm][np.concatenate([_given(graph) for graph in those], 1)] for arm, those in graphs.items()}
         if not _akin([np.unique(np.sort(edges, 0), axis=1) for edges in ends.values()], len(number)):
             return {arm: self._place(those, sizes[arm]) for arm, those in graphs.items()}
         everyone = places(np.concatenate(list(ends.values()), 1), len(number))
@@ -80,9 +86,9 @@ class OnNodes(Renderer):
 
     @staticmethod
     def _place(graphs: Sequence[Any], n: int) -> Array:
-        """One layout for all edges that ever are."""
-        seen = {id(graph.edges): graph.edges for graph in graphs}
-        distinct_edges = {np.asarray(edges).tobytes(): edges for edges in seen.values()}
+        """One layout for all edges that ever are, but those that are added to the graph as it was given."""
+        seen = {(id(graph.edges), id(graph.change)): graph for graph in graphs}
+        distinct_edges = {(edges := _given(graph)).tobytes(): edges for graph in seen.values()}
         layers = graphs[-1].layers
         return places(
             np.concatenate(list(distinct_edges.values()), axis=1),

@@ -39,13 +39,41 @@ def test_an_added_edge_is_thick_and_green_and_a_dropped_one_dashed_and_the_pictu
     (green, wide, solid), (grey, thin, _), (faint, _, dotted) = lines(pane)
     assert list(lines(pane).values()) == [2, 5, 1]
     assert (green, grey, faint) == (GREEN, LIGHT.edge, LIGHT.soft)
-    assert wide > 2 * thin
+    assert wide > 1.5 * thin
     assert (solid, dotted) == ("solid", "dot")
     (key,) = pane.figure["layout"]["annotations"]
     assert "added" in key["text"]
     assert "dropped" in key["text"]
     assert "2 edges added and 1 dropped" in pane.alt
     assert "annotations" not in staged({"g": Graph(RING, 8)}).panes()[0].figure["layout"]
+
+
+def test_an_added_edge_with_a_weight_is_a_green_line_of_its_own_width() -> None:
+    weights = [1.0, 0.1, 1.0, 1.0, 0.1, 0.0, 0.1, 0.1]
+    (pane,) = staged({"g": Graph(RING, 8, change=FATES, weights=weights)}).panes()
+    drawn = {key: count for key, count in lines(pane).items() if count}
+    widths = sorted({width for colour, width, _ in drawn if colour == GREEN})
+    assert len(widths) == 2
+    assert drawn == {
+        (GREEN, widths[0], "solid"): 1,
+        (GREEN, widths[1], "solid"): 1,
+        (LIGHT.edge, widths[0], "solid"): 3,
+        (LIGHT.edge, widths[1], "solid"): 1,
+        (LIGHT.soft, 1.2, "dot"): 1,
+    }
+
+
+def test_edges_that_are_added_leave_the_nodes_of_the_given_graph_where_they_were() -> None:
+    more = np.array([[0, 1, 2], [4, 6, 7]])
+
+    def nodes(*states: Graph) -> list[tuple[float, float]]:
+        (pane,) = staged(*({"g": state} for state in states)).panes()
+        (dots,) = (trace for trace in pane.figure["data"] if trace.get("meta") == "items")
+        return list(zip(dots["x"], dots["y"]))
+
+    grown = Graph(np.hstack([RING, more]), 8, change=[0] * 8 + [1] * 3)
+    assert nodes(Graph(RING, 8), grown) == nodes(Graph(RING, 8))
+    assert nodes(Graph(RING, 8), Graph(grown.edges, 8)) != nodes(Graph(RING, 8))
 
 
 def test_a_quantity_colours_edges_in_steps_that_the_bar_shows_with_zero_in_the_middle() -> None:
@@ -97,17 +125,20 @@ def test_every_edge_is_drawn_once_whatever_it_carries(seed: int, wide: bool, tin
     value = graph(rng, 12, 20, **carried)
     (pane,) = staged({"g": value}).panes()
     go.Figure(pane.figure)
-    drawn = [len(trace["x"]) // 3 for trace in pane.figure["data"] if "lines" in trace["mode"]]
-    groups = (WIDTHS if wide else 1) * (TINTS if tint else 1)
-    assert len(drawn) == groups + tint + 2 * fate
+    traces = [trace for trace in pane.figure["data"] if "lines" in trace["mode"]]
+    drawn = [len(trace["x"]) // 3 for trace in traces]
+    greens = fate and wide and not tint  # added edges have groups of their own
+    groups = (WIDTHS if wide else 1) * (TINTS if tint else 1 + greens)
+    assert len(drawn) == groups + tint + (2 - greens) * fate
     edges = Edges(value)
     change = edges.carry(value.change)
     added, dropped = ((change > 0).sum(), (change < 0).sum()) if change is not None else (0, 0)
     m = edges.pairs.shape[1]
     if fate:
-        assert (drawn[0], drawn[-1]) == (added, dropped)
-        drawn = drawn[1:-1]
-    stays = m - dropped - (0 if tint else added)
+        green = [count for count, trace in zip(drawn, traces) if trace["line"]["color"] == GREEN]
+        assert (sum(green), drawn[-1]) == (added, dropped)
+        drawn = drawn[not greens : -1]
+    stays = m - dropped - (0 if tint or greens else added)
     if tint:
         assert drawn[0] == stays
     assert sum(drawn[tint:]) == stays

@@ -40,7 +40,8 @@ def seen(arm: str, task: DistanceTask, network: Circuit, edge_index: Tensor, net
     assert task.test.target is not None
     n = len(network.pinv)
     potential = network.potential(int(task.test.source[0]), int(task.test.target[0]))
-    u, v = once = edge_index[:, edge_index[0] < edge_index[1]]
+    (given, _), (u, v) = task.test.wiring.pieces[0], (once := edge_index[:, edge_index[0] < edge_index[1]])
+    change = torch.arange(len(u)) >= (given[0] < given[1]).sum()  # what was added comes last
     pairs = network.together.triu(1).nonzero().T
     norms = jacobian(net, edge_index, task.test.x[:n])
     through = (norms + norms.T)[pairs[0], pairs[1]].clamp(min=1e-12).log10()
@@ -49,7 +50,7 @@ def seen(arm: str, task: DistanceTask, network: Circuit, edge_index: Tensor, net
     alike = bool((dots.std(0) < 1e-6).any())  # as in a complete graph: then there is no correlation
     return {
         f"current/{arm}": Graph(
-            once, n, values=potential, unit="potential", weights=(potential[u] - potential[v]).abs()
+            once, n, values=potential, unit="potential", weights=(potential[u] - potential[v]).abs(), change=change
         ),
         f"what gets through/{arm}": Points(dots, items="pairs of nodes", axes=axes),
         f"rank correlation/{arm}": 0.0 if alike else float(spearmanr(dots[:, 0], dots[:, 1])[0]),  # type: ignore[arg-type]
