@@ -6,7 +6,8 @@ For an averaging A (rows that sum to one, or the symmetric normalisation) the ei
 around -1 of radius 1: a step of explicit Euler longer than 1 may blow up, an implicit one never does. Chamberlain et
 al. (2021), GRAND, https://arxiv.org/abs/2106.10934. The explicit solvers take any right-hand side.
 
-A solver is an iterator over its steps, the start included. Gradients run through all of them.
+A solver is an iterator over its steps, the start included. Gradients run through all of them. Sums are made in place,
+which gradients allow and which spares a large graph most of its time: each large new tensor is new pages of memory.
 """
 
 from __future__ import annotations
@@ -51,7 +52,12 @@ def last(steps: Iterable[Step]) -> Step:
 
 def diffusion(near: Averages, source: Float[Tensor, "n d"] | float = 0.0) -> Rate:
     """The right-hand side $(A - I)x$ + `source`, for x of shape (n, d) and a fixed A, or A(x)."""
-    return lambda _, x: _at(near, x) @ x - x + source
+
+    def rate(_: float, x: Tensor) -> Tensor:
+        change = (_at(near, x) @ x).sub_(x)
+        return change.add_(source) if isinstance(source, Tensor) or source else change
+
+    return rate
 
 
 def solve(
@@ -146,11 +152,11 @@ def dopri5(rate: Rate, x: Float[Tensor, "*s"], time: float, rtol: float = 1e-4, 
         h = end - t
         slopes, new = [first], x
         for node, row in zip(_NODES, _STAGES):
-            new = x + h * _weighted(row, slopes)
+            new = _weighted(row, slopes).mul_(h).add_(x)
             slopes.append(rate(t + node * h, new))
         evaluations += 6
-        scale = atol + rtol * torch.maximum(x.detach().abs(), new.detach().abs())
-        error = _rms(h * _weighted(_DOUBT, [slope.detach() for slope in slopes]) / scale)
+        scale = torch.maximum(x.detach().abs(), new.detach().abs()).mul_(rtol).add_(atol)
+        error = _rms(_weighted(_DOUBT, [slope.detach() for slope in slopes]).mul_(h).div_(scale))
         if error < 1:
             h *= min(growth, 0.9 * error**-0.2) if error > 0 else growth
             t, x, first, growth = end, new, slopes[-1], 10.0
@@ -179,7 +185,7 @@ def _weighted(weights: Iterable[float], slopes: Iterable[Tensor]) -> Tensor:
     (w, slope), *others = zip(weights, slopes)
     total = w * slope
     for w, slope in others:
-        total = total.add(slope, alpha=w) if w else total
+        total = total.add_(slope, alpha=w) if w else total
     return total
 
 
