@@ -111,7 +111,7 @@ class Database:
                 return create_engine(where, pool_pre_ping=True, connect_args={"connect_timeout": int(PATIENCE)})
             except ImportError:
                 raise InputError("a store in PostgreSQL needs psycopg: pip install 'neurorama[postgres]'") from None
-        path = Path(str(where.database))
+        path = Path(str(where.database).removeprefix("file:"))  # which SQLite takes too
         with self._told():
             path.parent.mkdir(parents=True, exist_ok=True)
         # isolation_level=None: transactions begin where `begin` below says so, not where the driver guesses

@@ -325,6 +325,7 @@ def test_a_store_that_may_not_be_written_is_read(old: Path) -> None:
                 with pytest.raises(StoreError, match="is read-only: nothing can be kept or changed in it"):
                     write()
         assert store.get(run).name == "my first"
+        assert not Path("file:").exists()
 
 
 def test_a_file_without_the_right_to_write(old: Path) -> None:
