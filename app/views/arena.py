@@ -152,7 +152,7 @@ def papers(name: str) -> None:
     marks.group("The papers' own figures")
     st.markdown(
         "What each paper says of its system, and what ours does, in per cent of the score, with the paper's settings "
-        "where it tells them, else with some that did best on validation: "
+        "where we found them, else with those of ours that did best on validation: "
         "on the public split over several seeds, or over the splits that the data comes with. The test score counts "
         "at the step of training that the paper takes: the first best on validation, or the last. Where few of the "
         "paper's runs were made, see it as a first look; `neurorama table` makes the others."

@@ -7,7 +7,7 @@ around -1 of radius 1: a step of explicit Euler longer than 1 may blow up, an im
 al. (2021), GRAND, https://arxiv.org/abs/2106.10934. The explicit solvers take any right-hand side.
 
 A solver is an iterator over its steps, the start included. Gradients run through all of them. Sums are made in place,
-which gradients allow and which spares a large graph most of its time: each large new tensor is new pages of memory.
+which gradients allow and which spares a large graph a third of its time: each large new tensor is new pages of memory.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Graphs(OnNodes):
             {arm: any(getattr(graph, name) is not None for graph in line.values) for arm, line in self.lines.items()}
             for name in ("weights", "edge_values", "change")
         )
-        # where widths mean something, an added edge is a green line of its own width, else one of its own or a rim
+        # added edges are green lines as wide as they weigh; without weights all alike, and below a quantity a green rim
         self.greens = {arm: self.changed[arm] and self.weighted[arm] and not self.tinted[arm] for arm in self.lines}
 
     def template(self, arms: Sequence[str], theme: Theme, height: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:

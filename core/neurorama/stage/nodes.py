@@ -88,7 +88,7 @@ class OnNodes(Renderer):
     def _place(graphs: Sequence[Any], n: int) -> Array:
         """One layout for all edges that ever are, but those that are added to the graph as it was given."""
         seen = {(id(graph.edges), id(graph.change)): graph for graph in graphs}
-        distinct_edges = {(edges := _given(graph)).tobytes(): edges for graph in seen.values()}
+        distinct_edges = {edges.tobytes(): edges for edges in map(_given, seen.values())}
         layers = graphs[-1].layers
         return places(
             np.concatenate(list(distinct_edges.values()), axis=1),
